@@ -4,6 +4,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
+VERSION := $(shell sed -n 's/^.define TOOLS_VERSION "\(.*\)"/\1/p' lib/base/version.h)
 
 CC      ?= cc
 OPT     ?= -O2 -g
@@ -14,9 +15,17 @@ MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c |
 PKGFLAGS := $(shell pkg-config --cflags $(PKG) $(MSGPACK) 2>/dev/null | sed 's/-I/-isystem /g')
 PKGLIBS  := $(shell pkg-config --libs $(PKG) $(MSGPACK) 2>/dev/null)
 # -ffp-contract=off: arithmetic outside lib/nn must not depend on the instruction set.
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -ffp-contract=off -fno-math-errno -pthread -Ilib $(PKGFLAGS) $(SAN) $(CFLAGS)
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -ffp-contract=off -fno-math-errno -pthread -Ilib $(PKGFLAGS) $(SAN) $(LAYERFLAGS) $(CFLAGS)
 # Each program links only what it uses.
 LIBS     = -Wl,--as-needed $(PKGLIBS) -ldnnl -lm -pthread
+
+# What `make deps` installs, by Debian's names.
+DEB_BUILD = gcc libc6-dev pkg-config libvips-dev libjpeg-dev libdeflate-dev nettle-dev libmsgpack-dev libdnnl-dev
+DEB_TEST  = libcriterion-dev dataset-fashion-mnist python3-numpy python3-msgpack
+DEB_TORCH = python3-torch python3-torchvision python3-sklearn python3-pil
+DEB_LINT  = clang mandoc cppcheck shellcheck
+DEB_FUZZ  = clang libclang-rt-dev
+PACKAGES ?= $(DEB_BUILD) $(DEB_TEST)
 
 # Objects live in a folder named by the flags, so that sanitizer builds never mix.
 FLAVOUR ?= release
@@ -27,8 +36,10 @@ LIB_SRC := $(foreach l,$(LAYERS),$(wildcard lib/$(l)/*.c) $(wildcard lib/$(l)/*/
 LIB_OBJ  = $(LIB_SRC:%.c=$(B)/%.o)
 TOOLS   := $(patsubst tools/%.c,%,$(wildcard tools/ssl-*.c))
 PROGS    = $(TOOLS:%=$(B)/%)
-UNIT_SRC:= $(wildcard tests/unit/*.c)
-UNITS    = $(UNIT_SRC:%.c=$(B)/%)
+UNITS    = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
+FUZZERS  = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
+BENCHES  = $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+PAGES   := $(wildcard man/*.[1-8])
 
 .DEFAULT_GOAL = all
 .DELETE_ON_ERROR:
@@ -36,12 +47,14 @@ UNITS    = $(UNIT_SRC:%.c=$(B)/%)
 
 all: $(PROGS) ## build the programs into build/release
 
+# ---- Compile -------------------------------------------------------------------
+
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(CFLAGS_$(notdir $*)) -MMD -MP -c -o $@ $<
 
 # The one layer whose arithmetic may use what the processor offers.
-$(B)/lib/nn/%.o: CFLAGS += -O3 -ffp-contract=fast
+$(B)/lib/nn/%.o: LAYERFLAGS = -O3 -ffp-contract=fast
 
 $(B)/libtools.a: $(LIB_OBJ)
 	@rm -f $@
@@ -53,8 +66,107 @@ $(B)/ssl-%: $(B)/tools/ssl-%.o $(B)/tools/tool.o $(B)/libtools.a
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libtools.a
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
 
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libtools.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtools.a
+	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# ---- Packages ------------------------------------------------------------------
+
+deps: ## install what building and testing need (elsewhere than on Debian: name it)
+	@.ci/deps $(PACKAGES)
+
+deps-all: ## the same, for every target
+	@.ci/deps $(PACKAGES) $(DEB_TORCH) $(DEB_LINT) $(DEB_FUZZ)
+
+# ---- Run and test --------------------------------------------------------------
+
+# A second make, because the first looked for libraries before they were installed.
+demo: deps ## pretrain on Fashion-MNIST and print one table (under 10 minutes)
+	@$(MAKE) --no-print-directory all
+	@BIN=$(B) OUT=build/demo pipelines/demo
+
+test: deps ## install what is missing, build, and run the unit and the CLI tests
+	@$(MAKE) --no-print-directory check
+
+check: ## the same without installing anything
+	@rc=0; $(MAKE) --no-print-directory unit || rc=1; $(MAKE) --no-print-directory cli || rc=1; exit $$rc
+
+unit: $(UNITS) ## only the unit tests
+	@rc=0; for t in $(UNITS); do echo "unit: $${t##*/}"; ./$$t || rc=1; done; exit $$rc
+
+cli: $(PROGS) ## only the CLI tests; T="a b" for some of them
+	@FLAVOUR=$(FLAVOUR) tests/cli/run $(B) $(T)
+
+check-torch: all ## compare with PyTorch, torchvision and scikit-learn
+	@.ci/deps $(PACKAGES) $(DEB_TORCH)
+	@tests/torch/run $(B)
+
+bench: $(PROGS) $(BENCHES) ## measure speed
+	@BIN=$(B) tests/bench/run
+
+# Reports go to files: one is a failure even where a test expects its program to fail.
+REPORTS = $(CURDIR)/$(B)/reports
+SUPP    = $(CURDIR)/tests/suppressions
+sanitized-check sanitized-cli: sanitized-%:
+	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
+	@ASAN_OPTIONS=log_path=$(REPORTS)/asan:detect_stack_use_after_return=1 \
+	LSAN_OPTIONS=suppressions=$(SUPP)/lsan:print_suppressions=0 \
+	UBSAN_OPTIONS=log_path=$(REPORTS)/ubsan:print_stacktrace=1 \
+	TSAN_OPTIONS=log_path=$(REPORTS)/tsan:suppressions=$(SUPP)/tsan \
+	$(MAKE) --no-print-directory $*; rc=$$?; \
+	for f in $(REPORTS)/*; do [ ! -f "$$f" ] || { cat "$$f"; rc=1; }; done; exit $$rc
+
+asan: ## all tests under AddressSanitizer, with leaks
+	@$(MAKE) --no-print-directory FLAVOUR=asan SAN='-fsanitize=address -fno-omit-frame-pointer' sanitized-check
+
+ubsan: ## all tests under UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory FLAVOUR=ubsan SAN='-fsanitize=undefined -fno-sanitize-recover=all' sanitized-check
+
+tsan: ## the CLI tests under ThreadSanitizer (Criterion does not run under it)
+	@$(MAKE) --no-print-directory FLAVOUR=tsan SAN=-fsanitize=thread sanitized-cli
+
+FUZZ_SECONDS ?= 60
+fuzz: ## run each fuzz target for FUZZ_SECONDS
+	@$(MAKE) --no-print-directory CC=clang FLAVOUR=fuzz SAN='-fsanitize=fuzzer-no-link,address' fuzz-run
+
+fuzz-run: $(FUZZERS)
+	@for t in $(FUZZERS); do n=$${t##*/}; echo "fuzz: $$n"; \
+	mkdir -p $(B)/corpus/$$n $(B)/found tests/fuzz/corpus/$$n || exit 1; \
+	$$t -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
+	    -artifact_prefix=$(B)/found/$$n- $(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
+
+lint: ## layers, banned functions, warnings of clang and cppcheck, man pages, shell
+	@tests/lint
+
+# ---- Pages, packages -----------------------------------------------------------
+
+man: $(PAGES:man/%=build/man/%.html) ## the manual pages as HTML, in build/man
+
+build/man/%.html: man/%
+	@mkdir -p $(@D)
+	mandoc -T html -O man=%N.%S.html,style=/dev/null $< >$@
+
+install: all ## install programs and manual pages under PREFIX (and DESTDIR)
+	install -d $(BINDIR)
+	install -m 755 $(PROGS) $(BINDIR)
+	for p in $(PAGES); do d=$(MANDIR)/man$${p##*.}; install -d $$d && install -m 644 $$p $$d || exit 1; done
+
+uninstall: ## remove what install put there
+	cd $(BINDIR) && rm -f $(TOOLS)
+	for p in $(PAGES); do rm -f $(MANDIR)/man$${p##*.}/$${p##*/}; done
+
+dist: ## a source archive of the last commit
+	@mkdir -p build
+	git archive --prefix=ssl-tools-$(VERSION)/ -o build/ssl-tools-$(VERSION).tar.gz HEAD
+
 clean: ## remove what was built
 	rm -rf build
 
-.PHONY: all clean
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
+
+.PHONY: all deps deps-all demo test check unit cli check-torch bench sanitized-check sanitized-cli asan ubsan tsan \
+	fuzz fuzz-run lint man install uninstall dist clean help
 -include $(shell find build -name '*.d' 2>/dev/null)
