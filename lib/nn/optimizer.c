@@ -1,0 +1,192 @@
+#include "nn/optimizer.h"
+
+#include "base/opt.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void sgd_step(optimizer *o, float *w, const float *g, double lr)
+{
+    bool nesterov = params_get(o->params, "nesterov") != 0;
+    float mu = (float)params_get(o->params, "momentum"), eta = (float)lr;
+    float *v = o->slot[0];
+
+    for (int k = 0; k < o->spans; k++) {
+        const optimizer_span *s = &o->span[k];
+        float lambda = s->decay ? (float)params_get(o->params, "weight_decay") : 0;
+        for (size_t i = s->offset; i < s->offset + s->count; i++) {
+            float d = g[i] + lambda * w[i];
+            v[i] = mu * v[i] + d;
+            w[i] -= eta * (nesterov ? d + mu * v[i] : v[i]);
+        }
+    }
+}
+
+static void adamw_step(optimizer *o, float *w, const float *g, double lr)
+{
+    double b1 = params_get(o->params, "beta1"), b2 = params_get(o->params, "beta2");
+    float f1 = (float)b1, f2 = (float)b2, eps = (float)params_get(o->params, "eps");
+    float rate = (float)(lr / (1 - pow(b1, (double)o->steps)));
+    float scale = (float)(1 / sqrt(1 - pow(b2, (double)o->steps)));
+    float *m = o->slot[0], *s2 = o->slot[1];
+
+    for (int k = 0; k < o->spans; k++) {
+        const optimizer_span *s = &o->span[k];
+        float keep = s->decay ? (float)(1 - lr * params_get(o->params, "weight_decay")) : 1;
+        for (size_t i = s->offset; i < s->offset + s->count; i++) {
+            m[i] = f1 * m[i] + (1 - f1) * g[i];
+            s2[i] = f2 * s2[i] + (1 - f2) * g[i] * g[i];
+            w[i] = keep * w[i] - rate * m[i] / (sqrtf(s2[i]) * scale + eps);
+        }
+    }
+}
+
+static double norm(const float *x, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += (double)x[i] * x[i];
+    return sqrt(sum);
+}
+
+static void lars_step(optimizer *o, float *w, const float *g, double lr)
+{
+    double decay = params_get(o->params, "weight_decay"), trust = params_get(o->params, "trust");
+    float mu = (float)params_get(o->params, "momentum"), eta = (float)lr;
+    float *v = o->slot[0];
+
+    for (int k = 0; k < o->spans; k++) {
+        const optimizer_span *s = &o->span[k];
+        double ratio = 1;
+        if (s->decay) {
+            double nw = norm(w + s->offset, s->count), ng = norm(g + s->offset, s->count);
+            if (nw > 0 && ng > 0)
+                ratio = trust * nw / (ng + decay * nw);
+        }
+        float r = (float)ratio, lambda = s->decay ? (float)decay : 0;
+        for (size_t i = s->offset; i < s->offset + s->count; i++) {
+            v[i] = mu * v[i] + r * (g[i] + lambda * w[i]);
+            w[i] -= eta * v[i];
+        }
+    }
+}
+
+static const param sgd_params[] = {
+    {"lr", 0.1, 0, 1e6, false, "learning rate"},
+    {"momentum", 0.9, 0, 0.9999, false, "mu"},
+    {"nesterov", 1, 0, 1, true, "1: Nesterov's momentum"},
+    {"weight_decay", 5e-4, 0, 1e6, false, "lambda; not for biases and norms"},
+    {0},
+};
+static const param adamw_params[] = {
+    {"lr", 1e-3, 0, 1e6, false, "learning rate"},
+    {"beta1", 0.9, 0, 0.99999, false, "decay of the first moment"},
+    {"beta2", 0.999, 0, 0.9999999, false, "decay of the second moment"},
+    {"eps", 1e-8, 1e-30, 1, false, "added to the denominator"},
+    {"weight_decay", 0.01, 0, 1e6, false, "lambda; not for biases and norms"},
+    {0},
+};
+static const param lars_params[] = {
+    {"lr", 0.5, 0, 1e6, false, "learning rate"},
+    {"momentum", 0.9, 0, 0.9999, false, "mu"},
+    {"trust", 0.001, 1e-12, 1e6, false, "trust coefficient"},
+    {"weight_decay", 1e-4, 0, 1e6, false, "lambda; not for biases and norms"},
+    {0},
+};
+
+static const optimizer_type types[] = {
+    {"sgd", "stochastic gradient descent with momentum", sgd_params, {"momentum"}, sgd_step},
+    {"adamw", "Adam with decoupled weight decay", adamw_params, {"moment1", "moment2"}, adamw_step},
+    {"lars", "SGD with a rate adapted to each parameter, for large batches", lars_params, {"momentum"}, lars_step},
+};
+enum { TYPES = sizeof types / sizeof *types };
+
+int optimizer_parse(optimizer *o, const char *text, err *e)
+{
+    size_t n = strcspn(text, ":");
+
+    *o = (optimizer){0};
+    for (int i = 0; i < TYPES && !o->type; i++)
+        if (strlen(types[i].name) == n && strncmp(types[i].name, text, n) == 0)
+            o->type = &types[i];
+    if (!o->type)
+        return err_set(e, ERR_USAGE, "unknown optimizer '%.*s'; expected sgd, adamw or lars", (int)n, text);
+    o->params = params_default(o->type->params);
+    if (!o->params)
+        return err_nomem(e);
+    for (const char *p = text + n; *p;) {
+        p++; /* the ':' or ',' before it */
+        size_t len = strcspn(p, ",");
+        if (params_set_text(o->params, o->type->params, p, len, o->type->name, e)) {
+            optimizer_clear(o);
+            return -1;
+        }
+        p += len;
+    }
+    return 0;
+}
+
+int optimizer_set(optimizer *o, const char *name, double x, err *e)
+{
+    return params_set(o->params, o->type->params, name, x, o->type->name, ERR_USAGE, e);
+}
+
+int optimizer_start(optimizer *o, const optimizer_span *span, int spans, size_t count, err *e)
+{
+    o->span = malloc((size_t)(spans ? spans : 1) * sizeof *span);
+    if (!o->span)
+        return err_nomem(e);
+    memcpy(o->span, span, (size_t)spans * sizeof *span);
+    o->spans = spans;
+    o->count = count;
+    for (int i = 0; o->type->slots[i]; i++) {
+        o->slot[i] = calloc(count ? count : 1, sizeof(float));
+        if (!o->slot[i])
+            return err_nomem(e);
+    }
+    return 0;
+}
+
+void optimizer_step(optimizer *o, float *w, const float *g, double factor)
+{
+    o->steps++;
+    o->type->step(o, w, g, factor * optimizer_lr(o));
+}
+
+void optimizer_clear(optimizer *o)
+{
+    value_free(o->params);
+    free(o->span);
+    for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
+        free(o->slot[i]);
+    *o = (optimizer){0};
+}
+
+double optimizer_lr(const optimizer *o)
+{
+    return params_get(o->params, "lr");
+}
+
+value *optimizer_value(const optimizer *o)
+{
+    value *v = value_map();
+
+    value_set(v, "name", value_str(o->type->name));
+    for (size_t i = 0; i < o->params->n; i++)
+        value_set(v, o->params->key[i], value_copy(o->params->child[i]));
+    if (value_failed(v)) {
+        value_free(v);
+        return NULL;
+    }
+    return v;
+}
+
+void optimizer_list(FILE *f)
+{
+    for (int i = 0; i < TYPES; i++) {
+        fprintf(f, "  %-10s %s\n", types[i].name, types[i].about);
+        params_list(f, types[i].params);
+    }
+}
