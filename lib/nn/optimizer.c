@@ -1,6 +1,6 @@
 #include "nn/optimizer.h"
 
-#include "base/opt.h"
+#include "base/spec.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -103,29 +103,33 @@ static const optimizer_type types[] = {
 };
 enum { TYPES = sizeof types / sizeof *types };
 
+static const optimizer_type *find_type(const char *name)
+{
+    for (int i = 0; i < TYPES; i++)
+        if (strcmp(types[i].name, name) == 0)
+            return &types[i];
+    return NULL;
+}
+
 int optimizer_parse(optimizer *o, const char *text, err *e)
 {
-    size_t n = strcspn(text, ":");
+    spec s;
+    int rc = 0;
 
     *o = (optimizer){0};
-    for (int i = 0; i < TYPES && !o->type; i++)
-        if (strlen(types[i].name) == n && strncmp(types[i].name, text, n) == 0)
-            o->type = &types[i];
+    if (spec_parse(&s, text, e))
+        return -1;
+    o->type = find_type(s.name);
     if (!o->type)
-        return err_set(e, ERR_USAGE, "unknown optimizer '%.*s'; expected sgd, adamw or lars", (int)n, text);
-    o->params = params_default(o->type->params);
-    if (!o->params)
-        return err_nomem(e);
-    for (const char *p = text + n; *p;) {
-        p++; /* the ':' or ',' before it */
-        size_t len = strcspn(p, ",");
-        if (params_set_text(o->params, o->type->params, p, len, o->type->name, e)) {
-            optimizer_clear(o);
-            return -1;
-        }
-        p += len;
-    }
-    return 0;
+        rc = err_set(e, ERR_USAGE, "unknown optimizer '%s'; expected sgd, adamw or lars", s.name);
+    else if (!(o->params = params_default(o->type->params)))
+        rc = err_nomem(e);
+    for (int i = 0; i < s.n && rc == 0; i++)
+        rc = params_set_item(o->params, o->type->params, &s.item[i], o->type->name, e);
+    spec_clear(&s);
+    if (rc)
+        optimizer_clear(o);
+    return rc;
 }
 
 int optimizer_set(optimizer *o, const char *name, double x, err *e)

@@ -58,21 +58,29 @@ int params_set(value *v, const param *table, const char *name, double x, const c
     return value_failed(v) ? err_nomem(e) : 0;
 }
 
-int params_set_text(value *v, const param *table, const char *text, size_t n, const char *who, err *e)
+int params_set_item(value *v, const param *table, const spec_item *item, const char *who, err *e)
 {
-    char name[64], number_text[64];
-    const char *eq = memchr(text, '=', n);
     double x;
 
-    if (!eq || eq == text || (size_t)(eq - text) >= sizeof name || n - (size_t)(eq - text) > sizeof number_text)
-        return err_set(e, ERR_USAGE, "%s: '%.*s' is not NAME=VALUE", who, (int)n, text);
-    snprintf(name, sizeof name, "%.*s", (int)(eq - text), text);
-    snprintf(number_text, sizeof number_text, "%.*s", (int)(n - (size_t)(eq - text) - 1), eq + 1);
-    if (!find(table, name))
-        return unknown(table, name, who, ERR_USAGE, e);
-    if (opt_double(number_text, &x))
-        return err_set(e, ERR_USAGE, "%s: '%s' is '%s', not a number", who, name, number_text);
-    return params_set(v, table, name, x, who, ERR_USAGE, e);
+    if (!item->name)
+        return err_set(e, ERR_USAGE, "%s: '%s' is not NAME=VALUE", who, item->value);
+    if (!find(table, item->name))
+        return unknown(table, item->name, who, ERR_USAGE, e);
+    if (opt_double(item->value, &x))
+        return err_set(e, ERR_USAGE, "%s: '%s' is '%s', not a number", who, item->name, item->value);
+    return params_set(v, table, item->name, x, who, ERR_USAGE, e);
+}
+
+int params_set_text(value *v, const param *table, const char *text, const char *who, err *e)
+{
+    char name[64];
+    size_t n = strcspn(text, "=");
+
+    if (text[n] != '=' || n == 0 || n >= sizeof name)
+        return err_set(e, ERR_USAGE, "%s: '%s' is not NAME=VALUE", who, text);
+    memcpy(name, text, n);
+    name[n] = '\0';
+    return params_set_item(v, table, &(spec_item){name, text + n + 1}, who, e);
 }
 
 int params_set_map(value *v, const param *table, const value *declared, const char *who, err *e)

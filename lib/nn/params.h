@@ -6,6 +6,7 @@
 #define NN_PARAMS_H
 
 #include "base/err.h"
+#include "base/spec.h"
 #include "stream/value.h"
 
 #include <stdbool.h>
@@ -23,8 +24,9 @@ typedef struct param {
 value *params_default(const param *table);
 /* Set one by its value, checked against the table. `who` begins the message; kind is the error's. */
 int params_set(value *v, const param *table, const char *name, double x, const char *who, enum err_kind kind, err *e);
-/* Set from a "NAME=VALUE" of n bytes (ERR_USAGE). */
-int params_set_text(value *v, const param *table, const char *text, size_t n, const char *who, err *e);
+/* Set from an operand's PARAMETER=VALUE, or from such a text (ERR_USAGE). */
+int params_set_item(value *v, const param *table, const spec_item *item, const char *who, err *e);
+int params_set_text(value *v, const param *table, const char *text, const char *who, err *e);
 /* Set all that a header's map declares; unknown names are ERR_INPUT. */
 int params_set_map(value *v, const param *table, const value *declared, const char *who, err *e);
 /* The value of a parameter of the table. */

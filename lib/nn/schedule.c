@@ -1,6 +1,7 @@
 #include "nn/schedule.h"
 
 #include "base/opt.h"
+#include "base/spec.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,61 +13,61 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static int parse_marks(schedule *s, const char *text, err *e)
 {
-    char copy[256], *save = NULL;
-
-    if (strlen(text) >= sizeof copy)
-        return err_set(e, ERR_USAGE, "schedule: too many marks in '%s'", text);
-    strcpy(copy, text);
     s->marks = 0;
-    for (char *p = strtok_r(copy, "/", &save); p; p = strtok_r(NULL, "/", &save)) {
+    for (const char *p = text;; p++) {
+        size_t n = strcspn(p, "/");
+        char one[32];
         double m;
         if (s->marks == SCHEDULE_MAX_MARKS)
             return err_set(e, ERR_USAGE, "schedule: more than %d marks", SCHEDULE_MAX_MARKS);
-        if (opt_double(p, &m) || m <= 0 || m >= 1 || (s->marks && m <= s->mark[s->marks - 1]))
+        snprintf(one, sizeof one, "%.*s", (int)n, p);
+        if (opt_double(one, &m) || m <= 0 || m >= 1 || (s->marks && m <= s->mark[s->marks - 1]))
             return err_set(e, ERR_USAGE, "schedule: 'at' takes rising fractions of the run, as in 0.3/0.6/0.8, not '%s'", text);
         s->mark[s->marks++] = m;
+        p += n;
+        if (!*p)
+            return 0;
     }
-    return s->marks ? 0 : err_set(e, ERR_USAGE, "schedule: 'at' names no mark");
 }
 
-static int parse_parameters(schedule *s, const char *text, err *e)
+static int parse_item(schedule *s, const spec_item *item, err *e)
 {
-    char copy[512], *save = NULL;
-
-    if (strlen(text) >= sizeof copy)
-        return err_set(e, ERR_USAGE, "schedule: '%s' is too long", text);
-    strcpy(copy, text);
-    for (char *p = strtok_r(copy, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
-        if (strncmp(p, "factor=", 7) == 0) {
-            if (opt_double(p + 7, &s->factor) || s->factor <= 0 || s->factor > 1)
-                return err_set(e, ERR_USAGE, "schedule: 'factor' should be above 0 and at most 1, not '%s'", p + 7);
-        } else if (strncmp(p, "at=", 3) == 0) {
-            if (parse_marks(s, p + 3, e))
-                return -1;
-        } else {
-            return err_set(e, ERR_USAGE, "schedule: 'step' takes factor=F and at=F/F/..., not '%s'", p);
-        }
+    if (s->kind == SCHEDULE_STEP && item->name && strcmp(item->name, "at") == 0)
+        return parse_marks(s, item->value, e);
+    if (s->kind == SCHEDULE_STEP && item->name && strcmp(item->name, "factor") == 0) {
+        if (opt_double(item->value, &s->factor) || s->factor <= 0 || s->factor > 1)
+            return err_set(e, ERR_USAGE, "schedule: 'factor' should be above 0 and at most 1, not '%s'", item->value);
+        return 0;
     }
-    return 0;
+    if (s->kind != SCHEDULE_STEP)
+        return err_set(e, ERR_USAGE, "schedule: '%s' takes no parameters", kinds[s->kind]);
+    return err_set(e, ERR_USAGE, "schedule: 'step' takes factor=F and at=F/F/..., not '%s'",
+                   item->name ? item->name : item->value);
+}
+
+static int find_kind(const char *name)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (strcmp(kinds[i], name) == 0)
+            return i;
+    return -1;
 }
 
 int schedule_parse(schedule *s, const char *text, err *e)
 {
-    size_t n = strcspn(text, ":");
+    spec p;
 
+    if (spec_parse(&p, text, e))
+        return -1;
+    int kind = find_kind(p.name), rc = 0;
+    if (kind < 0)
+        rc = err_set(e, ERR_USAGE, "unknown schedule '%s'; expected constant, cosine or step", p.name);
     /* The default marks are those of RotNet's training on CIFAR-10. */
-    *s = (schedule){.steps = -1, .factor = 0.2, .mark = {0.3, 0.6, 0.8}, .marks = 3};
-    for (int i = 0; i < KINDS; i++) {
-        if (strlen(kinds[i]) != n || strncmp(kinds[i], text, n) != 0)
-            continue;
-        s->kind = (schedule_kind)i;
-        if (text[n] == '\0')
-            return 0;
-        if (s->kind != SCHEDULE_STEP)
-            return err_set(e, ERR_USAGE, "schedule: '%s' takes no parameters", kinds[i]);
-        return parse_parameters(s, text + n + 1, e);
-    }
-    return err_set(e, ERR_USAGE, "unknown schedule '%s'; expected constant, cosine or step", text);
+    *s = (schedule){.kind = (schedule_kind)kind, .steps = -1, .factor = 0.2, .mark = {0.3, 0.6, 0.8}, .marks = 3};
+    for (int i = 0; i < p.n && rc == 0; i++)
+        rc = parse_item(s, &p.item[i], e);
+    spec_clear(&p);
+    return rc;
 }
 
 bool schedule_needs_steps(const schedule *s)
