@@ -42,6 +42,8 @@ int err_prefix(err *e, const char *fmt, ...)
     char old[sizeof e->msg];
     va_list ap;
 
+    if (e->kind == ERR_ABORTED || e->kind == ERR_GONE)
+        return -1; /* somebody else's message, or none */
     memcpy(old, e->msg, sizeof old);
     va_start(ap, fmt);
     vsnprintf(e->msg, sizeof e->msg, fmt, ap);

@@ -32,7 +32,7 @@ int err_sys(err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "out of memory", ERR_RUN. */
 int err_nomem(err *e);
 
-/* Put context in front of a message that is already set; returns -1. */
+/* Put context in front of a message that is already set; returns -1. Leaves that of ERR_ABORTED and ERR_GONE alone. */
 int err_prefix(err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The process's exit status for this error. */

@@ -28,7 +28,8 @@ typedef struct header {
     uint64_t seed;
     value *objective;       /* map, or NULL: see "objectives" in ssl-stream(5) */
     value *input_transform; /* map, or NULL */
-    value *history;         /* array of records, oldest first */
+    value *history;         /* array of records, parents before children, this stream's newest last */
+    char *tip;              /* id of that newest record, or NULL; kept by history_add() while others are merged in */
     value *extra;           /* map of keys that only some kinds have ("model": architecture, ...); passed on; may be NULL */
 } header;
 
@@ -43,6 +44,8 @@ void header_remove_field(header *h, const char *name);
 /* The declared shape: ndim, or -1 when there is no such tensor field. type may be NULL. */
 int header_field(const header *h, const char *name, dtype *type, int64_t shape[TENSOR_MAX_DIMS]);
 
+/* Whether everything in h is as ssl-stream(5) says; readers and writers ask. ERR_INPUT. */
+int header_check(const header *h, err *e);
 /* ERR_INPUT "this is a stream of X; expected Y or Z" unless the kind is one of those, a NULL-ended list. */
 int header_expect(const header *h, err *e, ...) __attribute__((sentinel));
 
@@ -54,10 +57,11 @@ int64_t header_class_index(const header *h, const char *name, size_t n);
  * the first 16 hex digits of the SHA-256 of the msgpack of the rest with sorted
  * keys. Records that are already there are not added again, so loops stay linear.
  *
- * parameters: the resolved ones that change the data, with defaults filled in;
- * owned by the call, also on failure. The new record's parent is the newest
- * record of h (role "input") unless there is none; more parents (a model, a
- * second input) are merged in first with history_merge(), which returns the id.
+ * parameters: a map of the resolved ones that change the data, with defaults
+ * filled in; owned by the call, also on failure. The new record's parents are
+ * the newest record of h (role "input"), if there is one, and then the n given
+ * ones (a model, a second input), merged in before with history_merge(), which
+ * returns the id and does not change which record is h's newest.
  */
 typedef struct history_parent {
     const char *role; /* "input", "model", "init", ... */
@@ -65,7 +69,7 @@ typedef struct history_parent {
 } history_parent;
 
 int history_add(header *h, const char *tool, value *parameters, const history_parent *parents, int n, err *e);
-/* Add all records of another history (say, a model's) to h; *id (may be NULL) is its newest, borrowed from other. */
+/* Add all records of another history (say, a model's) to h; *id (may be NULL) is its newest, borrowed from other, or NULL. */
 int history_merge(header *h, const value *other, const char **id, err *e);
 /* The newest record's id, or NULL. */
 const char *history_last(const header *h);

@@ -19,6 +19,8 @@ enum { FRAME_HEADER = 1, FRAME_SAMPLE = 2, FRAME_TRAILER = 3, FRAME_ABORT = 4, F
 #define STREAM_MAX_FRAME (1u << 30)        /* bytes; --max-frame lowers or raises it */
 #define STREAM_MAX_HEADER (16u << 20)
 #define STREAM_MAX_DEPTH 16
+#define STREAM_MAX_ENTRIES 15              /* of the header's map, so that its first keys are at fixed offsets */
+#define STREAM_MAX_VALUES (1 << 20)        /* msgpack objects in a header, so that memory stays in proportion */
 #define STREAM_MAX_FIELDS 64               /* entries of a sample's map */
 
 /* ---- Samples ---------------------------------------------------------- */
@@ -54,6 +56,9 @@ int64_t sample_int(const sample *s, const char *name, int64_t otherwise);
 /* The string of that name into out, cut to fit and NUL-terminated; "" when absent. */
 const char *sample_str(const sample *s, const char *name, char *out, size_t size);
 
+/* Prefix e with "sample NUMBER 'key'". Returns -1. */
+int sample_where(const sample *s, int64_t number, err *e);
+
 /*
  * Parse a sample frame's map (without the CRC) of exactly n bytes, which stay
  * borrowed. Every length is checked against n before it is used. ERR_INPUT.
@@ -73,7 +78,7 @@ typedef struct frame {
     uint8_t *p;
     size_t n, cap;
     int entries;
-    bool failed;
+    const char *failed; /* why, or NULL */
 } frame;
 
 void frame_begin(frame *f, int type);
@@ -96,11 +101,17 @@ int frame_sample(const frame *f, sample *s, err *e);
 
 typedef struct reader reader;
 
+/* Whether n >= STREAM_SNIFF bytes begin a stream. */
+#define STREAM_SNIFF 23
+bool stream_sniff(const uint8_t *p, size_t n);
+
 /*
  * Start reading from fd (borrowed: the caller closes it) and read the header.
  * max_frame 0: the default. An empty input is ERR_INPUT "empty input", with a hint.
  */
 reader *reader_new(int fd, size_t max_frame, err *e);
+/* The same when n bytes have already been read from fd, to see what it is. */
+reader *reader_new_after(int fd, const uint8_t *seen, size_t n, size_t max_frame, err *e);
 void reader_free(reader *r);
 const header *reader_header(const reader *r); /* borrowed */
 
@@ -111,17 +122,20 @@ const header *reader_header(const reader *r); /* borrowed */
  */
 void reader_on_wait(reader *r, int (*fn)(void *arg, err *e), void *arg);
 
+/* Whether there is input to go on with; a frame may still have to be waited for. */
+bool reader_ready(const reader *r);
+
 /*
  * The next sample: 1, or 0 after a good trailer and the end of input, or -1.
  * *s is valid until the next call. Failures: ERR_INPUT "stream truncated after
  * N samples", bad CRC, bytes after the trailer...; ERR_ABORTED after an abort
- * frame, with the first tool's message in e. Errors of a later check on the
- * sample should be prefixed with reader_where().
+ * frame, with "tool: message" of the first tool in e. Errors of a later check
+ * on the sample should be prefixed with reader_where().
  */
 int reader_next(reader *r, sample *s, err *e);
 /* The current sample's frame, whole (header bytes included), for passing on untouched. */
 const uint8_t *reader_frame(const reader *r, size_t *n);
-/* Prefix e with "sample N 'key'". Returns -1. */
+/* Prefix e with "sample N 'key'" of the current sample, counted from 0. Returns -1. */
 int reader_where(const reader *r, err *e);
 int64_t reader_count(const reader *r); /* samples returned so far */
 /* After the end: the trailer's skipped count and digest (64 hex digits). */
@@ -147,9 +161,12 @@ int writer_on_wait(void *w, err *e);
 /* Success: the trailer, then flush. */
 int writer_finish(writer *w, int64_t skipped, err *e);
 /*
- * Failure: an abort frame that passes `why` on, so that the rest of the pipe
- * stops. Does nothing when why is ERR_GONE. Never fails: there is nobody to tell.
+ * Failure: an abort frame, so that the rest of the pipe stops: {tool, why}, or
+ * the first tool's when why is ERR_ABORTED. Does nothing when why is ERR_GONE.
+ * Never fails: there is nobody to tell.
  */
 void writer_abort(writer *w, const char *tool, const err *why);
+/* The same for a failure before there is a writer: the abort frame is all there is. Nothing goes to a terminal. */
+void stream_abort(int fd, const char *tool, const err *why);
 
 #endif
