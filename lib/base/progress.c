@@ -1,5 +1,7 @@
 #include "base/progress.h"
 
+#include "base/format.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,21 +20,6 @@ void progress_start(progress *p, int fd, const char *tool, const char *unit, int
 {
     *p = (progress){.fd = !quiet && isatty(fd) ? fd : -1, .tool = tool, .unit = unit, .total = total, .start = start};
     p->t0 = p->last = progress_clock();
-}
-
-/* 1234567 -> "1,234,567" */
-static const char *commas(int64_t n, char out[32])
-{
-    char digits[24];
-    int len = snprintf(digits, sizeof digits, "%lld", (long long)n), k = 0;
-
-    for (int i = 0; i < len; i++) {
-        if (i && (len - i) % 3 == 0)
-            out[k++] = ',';
-        out[k++] = digits[i];
-    }
-    out[k] = '\0';
-    return out;
 }
 
 static int width(int fd)
@@ -61,11 +48,11 @@ void progress_update(progress *p, int64_t done, const char *extra)
         line[n++] = '[';
         for (int i = 0; i < cells; i++)
             line[n++] = i < full ? '=' : i == full ? '>' : ' ';
-        n += (size_t)snprintf(line + n, sizeof line - n, "] %d %% %s/%s %s", (int)(100 * f), commas(done, a), commas(p->total, b), p->unit);
+        n += (size_t)snprintf(line + n, sizeof line - n, "] %d %% %s/%s %s", (int)(100 * f), format_commas(done, a), format_commas(p->total, b), p->unit);
     } else {
-        n += (size_t)snprintf(line + n, sizeof line - n, "%s %s", commas(done, a), p->unit);
+        n += (size_t)snprintf(line + n, sizeof line - n, "%s %s", format_commas(done, a), p->unit);
     }
-    n += (size_t)snprintf(line + n, sizeof line - n, "  %s/s", commas((int64_t)(rate + 0.5), c));
+    n += (size_t)snprintf(line + n, sizeof line - n, "  %s/s", format_commas((int64_t)(rate + 0.5), c));
     if (p->total > 0 && rate > 0) {
         int64_t eta = (int64_t)((double)(p->total - done) / rate + 0.5);
         if (eta < 0)
