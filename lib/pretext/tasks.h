@@ -1,0 +1,10 @@
+/* The tasks' rows, one file each; see pretext.h. */
+#ifndef PRETEXT_TASKS_H
+#define PRETEXT_TASKS_H
+
+#include "pretext/pretext.h"
+
+extern const pretext_task pretext_rotate;
+extern const pretext_task pretext_labels;
+
+#endif

@@ -1,0 +1,154 @@
+/* ssl-pretext: turn images into inputs and targets, and declare the objective. */
+#include "tool.h"
+
+#include "base/pool.h"
+#include "base/progress.h"
+#include "nn/transform.h"
+#include "pretext/pretext.h"
+#include "stream/filter.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static int64_t seed = -1, threads;
+static bool keep;
+static const char *normalize;
+
+static const opt opts[] = {
+    {0, "keep", OPT_FLAG, &keep, NULL, "keep the fields image and views, for a person to look at", 0, 0},
+    {0, "normalize", OPT_STRING, &normalize, "NAME", "how the trainer is to normalise the inputs: imagenet, cifar10,\n"
+     "gray, or image for each image by itself (default: gray for one\nchannel, else imagenet)", 0, 0},
+    {0, "seed", OPT_INT, &seed, "N", "of the task's random decisions (default: the input's)", 0, 9e18},
+    {'j', "jobs", OPT_INT, &threads, "N", "threads (default: the processors at hand); the output does not\ndepend on it", 1, 1024},
+    {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
+};
+
+static int list(FILE *f, err *e)
+{
+    (void)e;
+    for (const pretext_task *const *t = pretext_tasks; *t; t++) {
+        fprintf(f, "%-12s %s\n", (*t)->name, (*t)->help);
+        for (const pretext_param *q = (*t)->params; q && q->name; q++)
+            fprintf(f, "    %s=%s%*s %s\n", q->name, q->standard ? q->standard : "...",
+                    (int)(16 - strlen(q->name) - strlen(q->standard ? q->standard : "...")), "", q->help);
+    }
+    return 0;
+}
+
+typedef struct stage {
+    pretext task;
+    progress bar;
+} stage;
+
+static int work(const sample *in, frame *out, int worker, void *arg, err *e)
+{
+    stage *s = arg;
+
+    return pretext_sample(&s->task, in, out, keep, worker, e);
+}
+
+static int each(int64_t done, void *arg)
+{
+    stage *s = arg;
+
+    progress_update(&s->bar, done, NULL);
+    return 0;
+}
+
+/* The parameters that the history remembers, in resolved form. */
+static value *record(const pretext *p, const header *h)
+{
+    value *v = value_map();
+
+    value_set(v, "task", value_str(p->task->name));
+    for (size_t i = 0; i < p->params->n; i++)
+        value_set(v, p->params->key[i], value_copy(p->params->child[i]));
+    value_set(v, "keep", value_bool(keep));
+    value_set(v, "normalize", value_str(value_get_str(h->input_transform, "normalize", "")));
+    return v;
+}
+
+static int set_up(stage *s, header *h, err *e)
+{
+    if (seed >= 0)
+        h->seed = (uint64_t)seed;
+    if (pretext_declare(&s->task, h, h->seed, keep, (int)threads, e))
+        return -1;
+    if (normalize)
+        value_set(h->input_transform, "normalize", value_str(normalize));
+    if (value_failed(h->input_transform))
+        return err_nomem(e);
+    return history_add(h, "ssl-pretext", record(&s->task, h), NULL, 0, e);
+}
+
+/* A bar is for the last stage of a pipe; further up it would fight with the others' bars. */
+static bool is_last(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode);
+}
+
+/* The names are those of the trainer's table. */
+static int check_normalize(err *e)
+{
+    value *declared = value_map();
+    transform t;
+
+    value_set(declared, "normalize", value_str(normalize ? normalize : "imagenet"));
+    int rc = value_failed(declared) ? err_nomem(e) : transform_resolve(&t, declared, 3, e);
+    if (rc && e->kind == ERR_INPUT)
+        e->kind = ERR_USAGE;
+    value_free(declared);
+    return rc;
+}
+
+static int run(tool *t, err *e)
+{
+    stage s = {0};
+    header h = {0};
+    reader *r = NULL;
+    int rc = -1;
+
+    if (check_normalize(e) || pretext_init(&s.task, t->operands[0], e))
+        return -1;
+    if (t->dry_run) {
+        rc = 0;
+        goto out;
+    }
+    if (!threads)
+        threads = pool_cpus();
+    r = reader_new(t->in_fd, 0, e);
+    if (!r || header_copy(&h, reader_header(r), e) || set_up(&s, &h, e)) {
+        stream_abort(t->out_fd, t->name, e);
+        goto out;
+    }
+
+    filter f = {t->name, (int)threads, work, &s, each};
+    progress_start(&s.bar, 2, t->name, "images", 0, h.count, t->quiet || !is_last(t->out_fd));
+    rc = filter_run(&f, r, &h, t->out_fd, e);
+    progress_end(&s.bar);
+out:
+    reader_free(r);
+    header_clear(&h);
+    pretext_clear(&s.task);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    tool t = {
+        .name = "ssl-pretext",
+        .synopsis = "[option ...] task[:parameter=value,...]",
+        .about = "Turn images or views into examples: inputs and targets, with the objective that\n"
+                 "a trainer is to optimise declared in the header.",
+        .opts = opts,
+        .examples = "  ssl-load photos/ --size 32 | ssl-pretext rotate | ssl-train -o rot.model\n"
+                    "  ssl-load photos/ --size 32 | ssl-pretext rotate:angles=2 | ssl-show -o sheet.png\n",
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = run,
+        .list = list,
+    };
+    return tool_main(&t, argc, argv);
+}
