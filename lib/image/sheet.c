@@ -1,0 +1,506 @@
+#include "image/sheet.h"
+
+#include "base/format.h"
+#include "image/resize.h"
+#include "image/text.h"
+#include "stream/describe.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vips/vips.h>
+
+enum {
+    MARGIN = 28,    /* round the page */
+    CARD_GAP_X = 20,
+    CARD_GAP_Y = 18,
+    GAP = 4,        /* between the images of a card */
+    CARD_MIN = 96,  /* a card is at least as wide, for its caption */
+    MAX_IMAGES = 64, /* of a card; more are not drawn */
+    MAX_SIDE = 16384 /* of the page */
+};
+
+static const uint8_t PAPER[3] = {255, 255, 255};
+static const text_style HEADING = {15, true, {0x22, 0x22, 0x22}};
+static const text_style SUBHEADING = {12, false, {0x77, 0x77, 0x77}};
+static const text_style TITLE = {12, false, {0x22, 0x22, 0x22}};
+static const text_style LABEL = {11, false, {0x44, 0x44, 0x44}};
+static const text_style KEY = {10, false, {0x88, 0x88, 0x88}};
+
+typedef struct card {
+    image *im; /* n of them */
+    char **label; /* one an image, each may be NULL */
+    int n;
+    char *title, *key; /* each may be "" */
+} card;
+
+struct sheet {
+    const header *h;
+    char *only;
+    card *cards;
+    int n, cap;
+};
+
+/* ---- What to draw ------------------------------------------------------------------ */
+
+static bool drawable(dtype type, int ndim, const int64_t *shape)
+{
+    int64_t c = ndim >= 3 ? shape[ndim - 1] : 0;
+
+    return type == DT_U1 && (ndim == 3 || ndim == 4) && (c == 1 || c == 3 || c == -1);
+}
+
+/* Images of one sample, as the header declares them; 0 when nothing can be drawn. */
+static int declared_images(const sheet *s)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; s->h->fields && i < s->h->fields->n; i++) {
+        const char *name = s->h->fields->key[i];
+        int64_t shape[TENSOR_MAX_DIMS];
+        dtype type;
+        int ndim = header_field(s->h, name, &type, shape);
+        if (ndim < 0 || !drawable(type, ndim, shape) || (s->only && strcmp(s->only, name) != 0))
+            continue;
+        n += ndim == 4 && shape[0] > 0 && shape[0] < MAX_IMAGES ? shape[0] : 1;
+    }
+    return n > MAX_IMAGES ? MAX_IMAGES : (int)n;
+}
+
+sheet *sheet_new(const header *h, const char *only, err *e)
+{
+    sheet *s = calloc(1, sizeof *s);
+
+    if (!s || (only && !(s->only = strdup(only)))) {
+        free(s);
+        err_nomem(e);
+        return NULL;
+    }
+    s->h = h;
+    if (declared_images(s) == 0) {
+        if (only)
+            err_set(e, ERR_INPUT, "this stream of %s has no field '%s' that can be drawn", h->kind, only);
+        else
+            err_set(e, ERR_INPUT, "this stream of %s has nothing to draw; a sheet shows images, views or examples", h->kind);
+        sheet_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void card_clear(card *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        image_free(&c->im[i]);
+        free(c->label[i]);
+    }
+    free(c->im);
+    free(c->label);
+    free(c->title);
+    free(c->key);
+    *c = (card){0};
+}
+
+void sheet_free(sheet *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < s->n; i++)
+        card_clear(&s->cards[i]);
+    free(s->cards);
+    free(s->only);
+    free(s);
+}
+
+int sheet_count(const sheet *s)
+{
+    return s->n;
+}
+
+/* About sixty images, but a dozen cards at least. */
+int sheet_capacity(const sheet *s)
+{
+    int n = 60 / declared_images(s);
+
+    return n < 12 ? 12 : n;
+}
+
+/* ---- Cards -------------------------------------------------------------------------- */
+
+/* How many images of a card stand side by side: a row up to five, else a block that is nearly square. */
+static int columns_of(int n)
+{
+    if (n <= 5)
+        return n;
+    int c = (int)ceil(sqrt(n));
+    return n % c && n % (c + 1) == 0 ? c + 1 : c;
+}
+
+/* The side up to which images are enlarged, and above which they are reduced. */
+static int side_up(int columns)
+{
+    return columns == 1 ? 128 : columns <= 3 ? 112 : 96;
+}
+
+static int side_down(int columns)
+{
+    return columns == 1 ? 192 : columns <= 3 ? 160 : 128;
+}
+
+static int max_side(const image *im)
+{
+    return im->h > im->w ? im->h : im->w;
+}
+
+/* One image out of a tensor, reduced where it is large. */
+static int take(image *dst, const uint8_t *p, const int64_t *hwc, int limit, err *e)
+{
+    image full = {0};
+    int rc = -1;
+
+    if (image_shape(&full, (int)hwc[0], (int)hwc[1], (int)hwc[2], e))
+        return -1;
+    memcpy(full.p, p, image_bytes(&full));
+    if (max_side(&full) <= limit) {
+        *dst = full;
+        return 0;
+    }
+    double f = (double)limit / max_side(&full);
+    int w = (int)lround(full.w * f), h = (int)lround(full.h * f);
+    rc = image_resize(&full, 0, 0, full.w, full.h, w < 1 ? 1 : w, h < 1 ? 1 : h, RESAMPLE_LANCZOS, dst, e);
+    image_free(&full);
+    return rc;
+}
+
+/* The fields of a sample that are drawn, in order; returns the number of images in them. */
+static int64_t drawn_fields(const sheet *s, const sample *in, const field *list[STREAM_MAX_FIELDS], int *n)
+{
+    int64_t images = 0;
+
+    *n = 0;
+    for (int i = 0; i < in->n; i++) {
+        const field *x = &in->f[i];
+        if (x->type != FIELD_TENSOR || x->t.bytes == 0 || !drawable(x->t.type, x->t.ndim, x->t.shape))
+            continue;
+        if (s->only && (strlen(s->only) != x->name_len || memcmp(s->only, x->name, x->name_len) != 0))
+            continue;
+        if (x->t.shape[x->t.ndim - 3] > INT32_MAX || x->t.shape[x->t.ndim - 2] > INT32_MAX)
+            continue;
+        list[(*n)++] = x;
+        images += x->t.ndim == 4 ? x->t.shape[0] : 1;
+    }
+    return images;
+}
+
+/* The i-th target in words: the objective's name for it, or the number. */
+static char *target_name(const header *h, const tensor *t, int64_t i)
+{
+    const value *names = value_get(h->objective, "names");
+    uint32_t v = 0;
+    char *text = NULL;
+
+    for (int k = 0; k < 4; k++)
+        v |= (uint32_t)t->data[4 * i + k] << 8 * k;
+    if (names && names->type == VALUE_ARRAY && v < names->n && names->child[v]->type == VALUE_STR)
+        return strdup(names->child[v]->s);
+    return asprintf(&text, "%d", (int)(int32_t)v) < 0 ? NULL : text;
+}
+
+/* "class" or "class -> target", as far as there is one. */
+static char *title_of(const header *h, const sample *in, const tensor *target, err *e)
+{
+    const field *class_name = sample_find(in, "class");
+    char *name = target ? target_name(h, target, 0) : NULL;
+    buf b = {0};
+    int rc = 0;
+
+    if (class_name && class_name->type == FIELD_STR)
+        rc = describe_text(class_name->str.p, class_name->str.n, &b, e);
+    if (target && !rc)
+        rc = !name ? err_nomem(e) : buf_addf(&b, e, "%s\xe2\x86\x92 %s", b.n ? " " : "", name);
+    free(name);
+    if (rc || buf_add(&b, "", 1, e)) {
+        buf_free(&b);
+        return NULL;
+    }
+    return (char *)b.p;
+}
+
+static char *key_of(const sample *in, err *e)
+{
+    const field *key = sample_find(in, "key");
+    buf b = {0};
+
+    if ((key && key->type == FIELD_STR && describe_text(key->str.p, key->str.n, &b, e)) || buf_add(&b, "", 1, e)) {
+        buf_free(&b);
+        return NULL;
+    }
+    return (char *)b.p;
+}
+
+/* The targets, when they are numbers of classes: <i4[T]. */
+static const tensor *class_targets(const sample *in)
+{
+    const field *x = sample_find(in, "target");
+
+    return x && x->type == FIELD_TENSOR && x->t.type == DT_I4 && x->t.ndim == 1 && x->t.shape[0] > 0 ? &x->t : NULL;
+}
+
+static int fill(card *c, const sheet *s, const sample *in, const field *const *list, int n_fields, int limit, err *e)
+{
+    const tensor *target = class_targets(in);
+
+    for (int f = 0; f < n_fields; f++) {
+        const tensor *t = &list[f]->t;
+        const int64_t *hwc = t->shape + t->ndim - 3;
+        int64_t n = t->ndim == 4 ? t->shape[0] : 1, bytes = hwc[0] * hwc[1] * hwc[2];
+        bool own = target && n > 1 && n == target->shape[0] && list[f]->name_len == 5 && memcmp(list[f]->name, "input", 5) == 0;
+        for (int64_t i = 0; i < n && c->n < MAX_IMAGES; i++) {
+            if (take(&c->im[c->n], t->data + i * bytes, hwc, limit, e))
+                return -1;
+            c->n++;
+            if (own && !(c->label[c->n - 1] = target_name(s->h, target, i)))
+                return err_nomem(e);
+        }
+    }
+    c->title = title_of(s->h, in, target && target->shape[0] == 1 ? target : NULL, e);
+    c->key = key_of(in, e);
+    return c->title && c->key ? 0 : -1;
+}
+
+int sheet_add(sheet *s, const sample *in, err *e)
+{
+    const field *list[STREAM_MAX_FIELDS];
+    int n_fields;
+    int64_t images = drawn_fields(s, in, list, &n_fields);
+
+    if (images == 0)
+        return err_set(e, ERR_INPUT, "there is no image to draw");
+    if (s->n == s->cap) {
+        int cap = s->cap ? 2 * s->cap : 64;
+        card *cards = realloc(s->cards, (size_t)cap * sizeof *cards);
+        if (!cards)
+            return err_nomem(e);
+        s->cards = cards;
+        s->cap = cap;
+    }
+    int n = images < MAX_IMAGES ? (int)images : MAX_IMAGES;
+    card c = {.im = calloc((size_t)n, sizeof *c.im), .label = calloc((size_t)n, sizeof *c.label)};
+    if (!c.im || !c.label || fill(&c, s, in, list, n_fields, side_down(columns_of(n)), e)) {
+        if (!c.im || !c.label)
+            err_nomem(e);
+        card_clear(&c);
+        return -1;
+    }
+    s->cards[s->n++] = c;
+    return 0;
+}
+
+/* ---- The page ------------------------------------------------------------------------ */
+
+typedef struct layout {
+    int scale;                   /* of every image: a whole factor */
+    int columns, rows;           /* of images in a card */
+    int cell_w, cell_h, label_h; /* one image, and the line below it */
+    int title_h, key_h;          /* the lines below a card; 0: none */
+    int card_w, card_h;
+    int across, down;            /* cards on the page */
+    int head_h;                  /* the page's heading */
+    int w, h;
+} layout;
+
+/* How many cards stand in a row: a page of about 3:2 without a ragged last row. */
+static int choose_across(const layout *l, int n)
+{
+    int best = 1;
+    double best_cost = INFINITY;
+
+    for (int c = 1; c <= n; c++) {
+        int rows = (n + c - 1) / c;
+        double ratio = (double)c * (l->card_w + CARD_GAP_X) / ((double)rows * (l->card_h + CARD_GAP_Y));
+        double cost = fabs(log(ratio / 1.5)) + 2.0 * (c * rows - n) / n;
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = c;
+        }
+    }
+    return best;
+}
+
+static layout plan(const sheet *s)
+{
+    layout l = {.scale = 1};
+    int side = 1, most = 1;
+
+    for (int i = 0; i < s->n; i++) {
+        const card *c = &s->cards[i];
+        most = c->n > most ? c->n : most;
+        for (int k = 0; k < c->n; k++) {
+            side = max_side(&c->im[k]) > side ? max_side(&c->im[k]) : side;
+            l.cell_w = c->im[k].w > l.cell_w ? c->im[k].w : l.cell_w;
+            l.cell_h = c->im[k].h > l.cell_h ? c->im[k].h : l.cell_h;
+            if (c->label[k])
+                l.label_h = text_line_height(&LABEL) + 3;
+        }
+        if (*c->title)
+            l.title_h = text_line_height(&TITLE);
+        if (*c->key)
+            l.key_h = text_line_height(&KEY);
+    }
+    l.columns = columns_of(most);
+    l.rows = (most + l.columns - 1) / l.columns;
+    if (side < side_up(l.columns))
+        l.scale = side_up(l.columns) / side;
+    l.cell_w *= l.scale;
+    l.cell_h *= l.scale;
+    l.card_w = l.columns * (l.cell_w + GAP) - GAP;
+    if (l.card_w < CARD_MIN)
+        l.card_w = CARD_MIN;
+    l.card_h = l.rows * (l.cell_h + l.label_h + GAP) + l.title_h + l.key_h;
+    l.across = choose_across(&l, s->n);
+    l.down = (s->n + l.across - 1) / l.across;
+    l.head_h = text_line_height(&HEADING) + text_line_height(&SUBHEADING) + 14;
+    l.w = 2 * MARGIN + l.across * (l.card_w + CARD_GAP_X) - CARD_GAP_X;
+    l.h = 2 * MARGIN + l.head_h + l.down * (l.card_h + CARD_GAP_Y) - CARD_GAP_Y;
+    return l;
+}
+
+static void paste(image *page, int x, int y, const image *im, int scale)
+{
+    for (int i = 0; i < im->h * scale; i++) {
+        const uint8_t *src = im->p + (size_t)(i / scale) * (size_t)im->w * (size_t)im->c;
+        uint8_t *dst = page->p + ((size_t)(y + i) * (size_t)page->w + (size_t)x) * 3;
+        for (int j = 0; j < im->w * scale; j++, dst += 3)
+            for (int c = 0; c < 3; c++)
+                dst[c] = src[j / scale * im->c + (im->c == 3 ? c : 0)];
+    }
+}
+
+/* Text until it fails for the first time; then none. */
+typedef struct pen {
+    image *page;
+    bool works;
+    err *e;
+} pen;
+
+static void put(pen *p, int x, int y, int width, text_align align, text_cut cut, const text_style *style, const char *s)
+{
+    if (p->works && s && text_draw(p->page, x, y, width, align, cut, style, s, p->e))
+        p->works = false;
+}
+
+static void draw_card(pen *p, const card *c, const layout *l, int x, int y)
+{
+    int bottom = y + l->rows * (l->cell_h + l->label_h + GAP);
+
+    for (int k = 0; k < c->n; k++) {
+        int cx = x + k % l->columns * (l->cell_w + GAP), cy = y + k / l->columns * (l->cell_h + l->label_h + GAP);
+        const image *im = &c->im[k];
+        paste(p->page, cx + (l->cell_w - im->w * l->scale) / 2, cy + (l->cell_h - im->h * l->scale) / 2, im, l->scale);
+        put(p, cx, cy + l->cell_h + 3, l->cell_w, TEXT_CENTRE, TEXT_CUT_END, &LABEL, c->label[k]);
+    }
+    put(p, x, bottom, l->card_w, TEXT_LEFT, TEXT_CUT_END, &TITLE, c->title);
+    put(p, x, bottom + l->title_h, l->card_w, TEXT_LEFT, TEXT_CUT_FRONT, &KEY, c->key);
+}
+
+/* "ssl-load | ssl-augment | ssl-pretext rotate" */
+static int pipeline(const header *h, buf *b, err *e)
+{
+    for (size_t i = 0; h->history && i < h->history->n; i++) {
+        const value *r = h->history->child[i];
+        const char *tool = value_get_str(r, "tool", "?"), *task = value_get_str(value_get(r, "parameters"), "task", "");
+        if (buf_addf(b, e, "%s", i ? " | " : "") || describe_text(tool, strlen(tool), b, e) ||
+            buf_addf(b, e, "%s", *task ? " " : "") || describe_text(task, strlen(task), b, e))
+            return -1;
+    }
+    return buf_add(b, "", 1, e);
+}
+
+/* "60 of 60,000 examples   input [4,28,28,1]   enlarged 3 times" */
+static int facts(const sheet *s, const layout *l, buf *b, err *e)
+{
+    char count[32], shown[32];
+    int rc;
+
+    if (s->h->count >= 0)
+        rc = buf_addf(b, e, "%s of %s %s", format_commas(s->n, shown), format_commas(s->h->count, count), s->h->kind);
+    else
+        rc = buf_addf(b, e, "the first %s %s", format_commas(s->n, shown), s->h->kind);
+    for (size_t i = 0; !rc && s->h->fields && i < s->h->fields->n; i++) {
+        const char *name = s->h->fields->key[i];
+        int64_t shape[TENSOR_MAX_DIMS];
+        char text[128];
+        dtype type;
+        int ndim = header_field(s->h, name, &type, shape);
+        if (ndim >= 0 && drawable(type, ndim, shape) && (!s->only || strcmp(s->only, name) == 0))
+            rc = buf_addf(b, e, "   %s %s", name, tensor_shape_text(ndim, shape, text));
+    }
+    if (!rc && l->scale > 1)
+        rc = buf_addf(b, e, "   enlarged %dx", l->scale);
+    return rc ? -1 : buf_add(b, "", 1, e);
+}
+
+static int draw_head(pen *p, const sheet *s, const layout *l, err *e)
+{
+    buf top = {0}, below = {0};
+    int rc = -1, width = l->w - 2 * MARGIN;
+
+    if (pipeline(s->h, &top, e) || facts(s, l, &below, e))
+        goto out;
+    put(p, MARGIN, MARGIN - 6, width, TEXT_LEFT, TEXT_CUT_END, &HEADING, (char *)top.p);
+    put(p, MARGIN, MARGIN - 6 + text_line_height(&HEADING), width, TEXT_LEFT, TEXT_CUT_END, &SUBHEADING, (char *)below.p);
+    rc = 0;
+out:
+    buf_free(&top);
+    buf_free(&below);
+    return rc;
+}
+
+static int png(const image *page, buf *out, err *e)
+{
+    void *p = NULL;
+    size_t n = 0;
+    int rc = -1;
+    VipsImage *im = NULL;
+
+    if (VIPS_INIT("ssl-tools"))
+        return err_set(e, ERR_RUN, "cannot start libvips");
+    im = vips_image_new_from_memory(page->p, image_bytes(page), page->w, page->h, 3, VIPS_FORMAT_UCHAR);
+    if (!im || vips_pngsave_buffer(im, &p, &n, NULL)) {
+        err_set(e, ERR_RUN, "cannot make the PNG: %.200s", vips_error_buffer());
+        vips_error_clear();
+    } else {
+        rc = buf_add(out, p, n, e);
+    }
+    g_free(p);
+    if (im)
+        g_object_unref(im);
+    return rc;
+}
+
+int sheet_png(sheet *s, buf *out, bool *text, err *e)
+{
+    image page = {0};
+    layout l = plan(s);
+    pen p = {&page, true, e};
+    int rc = -1;
+
+    if (s->n == 0)
+        return err_set(e, ERR_INPUT, "there is no sample to draw");
+    if (l.w > MAX_SIDE || l.h > MAX_SIDE)
+        return err_set(e, ERR_RUN, "a sheet of %d samples would be %d by %d pixels; draw fewer", s->n, l.w, l.h);
+    if (image_shape(&page, l.h, l.w, 3, e))
+        return -1;
+    for (size_t i = 0; i < image_bytes(&page); i += 3)
+        memcpy(page.p + i, PAPER, 3);
+    if (draw_head(&p, s, &l, e))
+        goto out;
+    for (int i = 0; i < s->n; i++)
+        draw_card(&p, &s->cards[i], &l, MARGIN + i % l.across * (l.card_w + CARD_GAP_X),
+                  MARGIN + l.head_h + i / l.across * (l.card_h + CARD_GAP_Y));
+    *text = p.works;
+    rc = png(&page, out, e);
+out:
+    image_free(&page);
+    return rc;
+}
