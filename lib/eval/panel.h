@@ -1,0 +1,27 @@
+/*
+ * The one matrix product of this layer: panels of 16 columns.
+ *
+ * Products are summed one after the other in the order of k, without fused
+ * multiply-add, so the result is the same bits with SSE2, AVX2 and AVX-512,
+ * of which the widest that the processor has is used.
+ */
+#ifndef EVAL_PANEL_H
+#define EVAL_PANEL_H
+
+#include <stddef.h>
+
+#define PANEL_COLUMNS 16
+#define PANEL_ROWS 6 /* m is a multiple of this */
+
+static inline size_t panel_round_up(size_t n, size_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* c[i][0..15] += sum over t < k of a[i * row + t * col] * b[t][0..15], i < m. */
+void panel_multiply_add(float *c, const float *a, size_t row, size_t col, size_t m, const float *b, size_t k);
+
+/* dst[i] = (src[i] - shift[i]) * scale[i] */
+void panel_standardise(float *dst, const float *src, const float *shift, const float *scale, size_t n);
+
+#endif
