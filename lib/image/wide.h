@@ -20,4 +20,7 @@
 #define WIDE
 #endif
 
+/* For the helpers of such functions: they must be compiled into them. */
+#define INLINE static inline __attribute__((always_inline))
+
 #endif

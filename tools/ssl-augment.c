@@ -1,0 +1,242 @@
+/* ssl-augment: random changes of images, as a chain of operations. */
+#include "tool.h"
+
+#include "base/pool.h"
+#include "base/progress.h"
+#include "base/rng.h"
+#include "image/augment/chain.h"
+#include "stream/filter.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int64_t views, seed = -1, threads;
+
+static const opt opts[] = {
+    {0, "views", OPT_INT, &views, "N", "make N views of each image, in the field views (default: change\nthe field image itself)", 1, 256},
+    {0, "seed", OPT_INT, &seed, "N", "of the random decisions (default: the input's)", 0, 9e18},
+    {'j', "jobs", OPT_INT, &threads, "N", "threads (default: the processors at hand); the output does not\ndepend on it", 1, 1024},
+    {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
+};
+
+typedef struct stage {
+    chain *chain;
+    work *works; /* one a thread */
+    progress bar;
+} stage;
+
+static int list(FILE *f, err *e)
+{
+    buf text = {0};
+    int rc = chain_list(&text, e);
+
+    if (rc == 0 && fwrite(text.p, 1, text.n, f) != text.n)
+        rc = err_sys(e, "cannot write the output");
+    buf_free(&text);
+    return rc;
+}
+
+/* ---- A sample ------------------------------------------------------------------ */
+
+static int read_image(const sample *in, image *im, err *e)
+{
+    const tensor *t = sample_tensor(in, "image", DT_U1, 3, e);
+
+    if (!t)
+        return -1;
+    if (t->shape[2] != 1 && t->shape[2] != 3)
+        return err_set(e, ERR_INPUT, "the image has %d channels; expected 1 or 3", (int)t->shape[2]);
+    if (t->shape[0] < 1 || t->shape[1] < 1)
+        return err_set(e, ERR_INPUT, "the image is empty");
+    *im = (image){.h = (int)t->shape[0], .w = (int)t->shape[1], .c = (int)t->shape[2],
+                  .p = (uint8_t *)(uintptr_t)t->data}; /* only read */
+    return 0;
+}
+
+/* The views of one image must have one shape, for they share a tensor. */
+static int same_shape(const image *im, int view, const int64_t shape[4], err *e)
+{
+    if (im->h == shape[1] && im->w == shape[2])
+        return 0;
+    return err_set(e, ERR_INPUT, "view %d is %d x %d pixels, but the first is %d x %d; end with crop, centercrop or resize:WxH",
+                   view + 1, im->w, im->h, (int)shape[2], (int)shape[1]);
+}
+
+static int augment(const sample *in, frame *out, int worker, void *arg, err *e)
+{
+    stage *s = arg;
+    int64_t index = sample_int(in, "index", -1), epoch = sample_int(in, "epoch", 0);
+    uint8_t *to = NULL;
+    image src;
+    const image *view;
+
+    if (index < 0)
+        return err_set(e, ERR_INPUT, "the field 'index' is missing; randomness is keyed by it");
+    if (read_image(in, &src, e))
+        return -1;
+    frame_fields_except(out, in, "image", NULL);
+    int64_t n = views ? views : 1, shape[4] = {n};
+    for (int v = 0; v < (int)n; v++) {
+        if (chain_apply(s->chain, v, epoch, index, &src, &s->works[worker], &view, e))
+            return -1;
+        if (v == 0) {
+            shape[1] = view->h;
+            shape[2] = view->w;
+            shape[3] = view->c;
+            to = views ? frame_tensor(out, "views", DT_U1, 4, shape) : frame_tensor(out, "image", DT_U1, 3, shape + 1);
+        } else if (same_shape(view, v, shape, e)) {
+            return -1;
+        }
+        if (to)
+            memcpy(to + (size_t)v * image_bytes(view), view->p, image_bytes(view));
+    }
+    return 0;
+}
+
+static int each(int64_t done, void *arg)
+{
+    stage *s = arg;
+
+    progress_update(&s->bar, done, NULL);
+    return 0;
+}
+
+/* ---- The header ------------------------------------------------------------------ */
+
+static value *record(const chain *c, err *e)
+{
+    value *v = value_map(), *operations = value_array();
+    buf text = {0};
+
+    for (int i = 0; i < chain_length(c); i++) {
+        text.n = 0;
+        if (chain_text(c, i, &text, e)) {
+            value_free(operations);
+            operations = NULL;
+            break;
+        }
+        value_push(operations, value_strn((char *)text.p, text.n));
+    }
+    buf_free(&text);
+    value_set(v, "operations", operations);
+    value_set(v, "views", views ? value_int(views) : value_nil());
+    return v;
+}
+
+static int declare(const chain *c, header *h, err *e)
+{
+    int64_t shape[TENSOR_MAX_DIMS], out[4];
+    dtype type;
+
+    if (header_field(h, "image", &type, shape) != 3)
+        return err_set(e, ERR_INPUT, "the header declares no image of 3 dimensions");
+    int w = (int)shape[1], height = (int)shape[0];
+    chain_size(c, &w, &height);
+    out[0] = views;
+    out[1] = height;
+    out[2] = w;
+    out[3] = shape[2];
+    header_remove_field(h, "image");
+    if (!views)
+        return header_set_field(h, "image", dtype_name(DT_U1), 3, out + 1, e);
+    free(h->kind);
+    h->kind = strdup(KIND_VIEWS);
+    return h->kind ? header_set_field(h, "views", dtype_name(DT_U1), 4, out, e) : err_nomem(e);
+}
+
+/* How many of these tools have already been at work on this stream. */
+static uint64_t ordinal(const header *h, const char *name)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; h->history && i < h->history->n; i++)
+        n += strcmp(value_get_str(h->history->child[i], "tool", ""), name) == 0;
+    return n;
+}
+
+static int set_up(stage *s, const char *name, header *h, err *e)
+{
+    if (header_expect(h, e, KIND_IMAGES, NULL))
+        return -1;
+    if (seed >= 0)
+        h->seed = (uint64_t)seed;
+    chain_set_key(s->chain, rng_mix(rng_mix_str(rng_mix(0, h->seed), name), ordinal(h, name)));
+    return declare(s->chain, h, e) || history_add(h, name, record(s->chain, e), NULL, 0, e) ? -1 : 0;
+}
+
+/* A bar is for the last stage of a pipe; further up it would fight with the others' bars. */
+static bool is_last(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode);
+}
+
+static int filter_stream(tool *t, stage *s, err *e)
+{
+    header h = {0};
+    int rc = -1;
+    reader *r = reader_new(t->in_fd, 0, e);
+
+    s->works = calloc((size_t)threads, sizeof *s->works);
+    if (!s->works)
+        err_nomem(e);
+    if (!r || !s->works || header_copy(&h, reader_header(r), e) || set_up(s, t->name, &h, e)) {
+        stream_abort(t->out_fd, t->name, e);
+        goto out;
+    }
+    filter f = {t->name, (int)threads, augment, s, each};
+    progress_start(&s->bar, 2, t->name, "images", 0, h.count, t->quiet || !is_last(t->out_fd));
+    rc = filter_run(&f, r, &h, t->out_fd, e);
+    progress_end(&s->bar);
+out:
+    for (int i = 0; s->works && i < threads; i++)
+        work_free(&s->works[i]);
+    free(s->works);
+    header_clear(&h);
+    reader_free(r);
+    return rc;
+}
+
+static int run(tool *t, err *e)
+{
+    stage s = {0};
+    int rc = -1;
+
+    if (!t->n_operands)
+        return err_set(e, ERR_USAGE, "no operations; --list names them");
+    s.chain = chain_new(t->operands, t->n_operands, e);
+    if (!s.chain)
+        return -1;
+    if (chain_views(s.chain) > (views ? views : 1))
+        err_set(e, ERR_USAGE, "p is given for %d views; use --views %d", chain_views(s.chain), chain_views(s.chain));
+    else if (t->dry_run)
+        rc = 0;
+    else {
+        if (!threads)
+            threads = pool_cpus();
+        rc = filter_stream(t, &s, e);
+    }
+    chain_free(s.chain);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    tool t = {
+        .name = "ssl-augment",
+        .synopsis = "[option ...] operation[:parameter=value,...] ...",
+        .about = "Change images at random, by a chain of operations; or make several such views of each.\n"
+                 "Names that begin with @ are presets.",
+        .opts = opts,
+        .examples = "  ssl-load photos/ --size 40 | ssl-augment crop:32 flip | ssl-show -o sheet.png\n"
+                    "  ssl-load photos/ | ssl-augment --views 2 crop:32,scale=0.2-1 flip jitter:0.4,0.4,0.4,0.1,p=0.8 gray:p=0.2\n"
+                    "  ssl-load photos/ | ssl-augment --views 2 @simclr:96\n",
+        .min_operands = 0,
+        .max_operands = -1,
+        .run = run,
+        .list = list,
+    };
+    return tool_main(&t, argc, argv);
+}
