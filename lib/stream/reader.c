@@ -34,21 +34,20 @@ struct reader {
 
 /* ---- Bytes ------------------------------------------------------------------ */
 
-/* Room to read into: at the front of the buffer if need be, then in a larger one. */
-static int make_room(reader *r, err *e)
+/* Move what is unconsumed to the front when n bytes from there would not fit behind. */
+static void compact(reader *r, size_t n)
 {
-    if (r->at == r->end)
-        r->at = r->end = 0;
-    if (r->end < r->cap)
-        return 0;
-    if (r->at > 0) {
-        memmove(r->buf, r->buf + r->at, r->end - r->at);
-        r->end -= r->at;
-        r->at = 0;
-        return 0;
-    }
-    /* Only what has arrived makes the buffer grow, never what a length claims. */
+    if (r->at == 0 || (r->at < r->end && r->at + n <= r->cap))
+        return;
+    memmove(r->buf, r->buf + r->at, r->end - r->at);
+    r->end -= r->at;
+    r->at = 0;
+}
+
+static int grow(reader *r, err *e)
+{
     uint8_t *p = realloc(r->buf, 2 * r->cap);
+
     if (!p)
         return err_nomem(e);
     r->buf = p;
@@ -59,14 +58,18 @@ static int make_room(reader *r, err *e)
 /* Have at least n unconsumed bytes: 1, or 0 when the input ends before, or -1. */
 static int need(reader *r, size_t n, err *e)
 {
+    if (r->end - r->at >= n)
+        return 1;
+    compact(r, n);
     while (r->end - r->at < n) {
         if (r->ended)
             return 0;
-        if (make_room(r, e))
+        /* Only what has arrived makes the buffer grow, never what a length claims. */
+        if (r->end == r->cap && grow(r, e))
             return -1;
         size_t lack = n - (r->end - r->at), room = r->cap - r->end;
-        if (lack > BIG && lack + FRAME_HEAD < room)
-            room = lack + FRAME_HEAD; /* so that no large part of the next frame has to be moved */
+        if (lack > BIG && lack + FRAME_HEAD + FRAME_CRC < room)
+            room = lack + FRAME_HEAD + FRAME_CRC; /* no large part of the next frame, which would have to be moved */
         if (r->on_wait && !io_ready(r->fd) && r->on_wait(r->wait_arg, e))
             return -1;
         ssize_t k = io_read(r->fd, r->buf + r->end, room, e);
