@@ -6,6 +6,7 @@
 #include "stream/describe.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <vips/vips.h>
@@ -136,15 +137,15 @@ static int columns_of(int n)
     return n % c && n % (c + 1) == 0 ? c + 1 : c;
 }
 
-/* The side up to which images are enlarged, and above which they are reduced. */
-static int side_up(int columns)
+/* The side up to which images are enlarged, and above which they are reduced, where a card has n. */
+static int side_up(int n)
 {
-    return columns == 1 ? 128 : columns <= 3 ? 112 : 96;
+    return n == 1 ? 128 : n <= 3 ? 112 : n <= 5 ? 96 : 64;
 }
 
-static int side_down(int columns)
+static int side_down(int n)
 {
-    return columns == 1 ? 192 : columns <= 3 ? 160 : 128;
+    return n <= 3 ? 160 : n <= 5 ? 128 : 96;
 }
 
 static int max_side(const image *im)
@@ -246,6 +247,22 @@ static const tensor *class_targets(const sample *in)
     return x && x->type == FIELD_TENSOR && x->t.type == DT_I4 && x->t.ndim == 1 && x->t.shape[0] > 0 ? &x->t : NULL;
 }
 
+/* What stands below the i-th image of a field: its own target, or the field's name when there are several fields. */
+static int label(char **out, const sheet *s, const sample *in, const field *x, int64_t i, bool several, err *e)
+{
+    const tensor *target = class_targets(in);
+    bool input = x->name_len == 5 && memcmp(x->name, "input", 5) == 0;
+    int64_t n = x->t.ndim == 4 ? x->t.shape[0] : 1;
+
+    if (input && n > 1 && target && target->shape[0] == n)
+        *out = target_name(s->h, target, i);
+    else if (several && n == 1)
+        *out = strndup(x->name, x->name_len);
+    else
+        return 0;
+    return *out ? 0 : err_nomem(e);
+}
+
 static int fill(card *c, const sheet *s, const sample *in, const field *const *list, int n_fields, int limit, err *e)
 {
     const tensor *target = class_targets(in);
@@ -254,14 +271,10 @@ static int fill(card *c, const sheet *s, const sample *in, const field *const *l
         const tensor *t = &list[f]->t;
         const int64_t *hwc = t->shape + t->ndim - 3;
         int64_t n = t->ndim == 4 ? t->shape[0] : 1, bytes = hwc[0] * hwc[1] * hwc[2];
-        bool own = target && n > 1 && n == target->shape[0] && list[f]->name_len == 5 && memcmp(list[f]->name, "input", 5) == 0;
-        for (int64_t i = 0; i < n && c->n < MAX_IMAGES; i++) {
-            if (take(&c->im[c->n], t->data + i * bytes, hwc, limit, e))
+        for (int64_t i = 0; i < n && c->n < MAX_IMAGES; i++, c->n++)
+            if (label(&c->label[c->n], s, in, list[f], i, n_fields > 1, e) ||
+                take(&c->im[c->n], t->data + i * bytes, hwc, limit, e))
                 return -1;
-            c->n++;
-            if (own && !(c->label[c->n - 1] = target_name(s->h, target, i)))
-                return err_nomem(e);
-        }
     }
     c->title = title_of(s->h, in, target && target->shape[0] == 1 ? target : NULL, e);
     c->key = key_of(in, e);
@@ -286,7 +299,7 @@ int sheet_add(sheet *s, const sample *in, err *e)
     }
     int n = images < MAX_IMAGES ? (int)images : MAX_IMAGES;
     card c = {.im = calloc((size_t)n, sizeof *c.im), .label = calloc((size_t)n, sizeof *c.label)};
-    if (!c.im || !c.label || fill(&c, s, in, list, n_fields, side_down(columns_of(n)), e)) {
+    if (!c.im || !c.label || fill(&c, s, in, list, n_fields, side_down(n), e)) {
         if (!c.im || !c.label)
             err_nomem(e);
         card_clear(&c);
@@ -349,8 +362,8 @@ static layout plan(const sheet *s)
     }
     l.columns = columns_of(most);
     l.rows = (most + l.columns - 1) / l.columns;
-    if (side < side_up(l.columns))
-        l.scale = side_up(l.columns) / side;
+    if (side < side_up(most))
+        l.scale = side_up(most) / side;
     l.cell_w *= l.scale;
     l.cell_h *= l.scale;
     l.card_w = l.columns * (l.cell_w + GAP) - GAP;
@@ -391,12 +404,16 @@ static void put(pen *p, int x, int y, int width, text_align align, text_cut cut,
 
 static void draw_card(pen *p, const card *c, const layout *l, int x, int y)
 {
-    int bottom = y + l->rows * (l->cell_h + l->label_h + GAP);
+    int bottom = y + l->rows * (l->cell_h + l->label_h + GAP) - (l->label_h ? GAP : 0);
 
     for (int k = 0; k < c->n; k++) {
         int cx = x + k % l->columns * (l->cell_w + GAP), cy = y + k / l->columns * (l->cell_h + l->label_h + GAP);
         const image *im = &c->im[k];
-        paste(p->page, cx + (l->cell_w - im->w * l->scale) / 2, cy + (l->cell_h - im->h * l->scale) / 2, im, l->scale);
+        int dx = l->cell_w - im->w * l->scale, dy = l->cell_h - im->h * l->scale;
+        if (l->columns == 1) /* stand on the caption, flush with it */
+            paste(p->page, cx, cy + dy, im, l->scale);
+        else
+            paste(p->page, cx + dx / 2, cy + dy / 2, im, l->scale);
         put(p, cx, cy + l->cell_h + 3, l->cell_w, TEXT_CENTRE, TEXT_CUT_END, &LABEL, c->label[k]);
     }
     put(p, x, bottom, l->card_w, TEXT_LEFT, TEXT_CUT_END, &TITLE, c->title);
@@ -416,7 +433,20 @@ static int pipeline(const header *h, buf *b, err *e)
     return buf_add(b, "", 1, e);
 }
 
-/* "60 of 60,000 examples   input [4,28,28,1]   enlarged 3 times" */
+/* "[4,28,28,1]", with a letter where the size varies: "[H,W,3]". */
+static void shape_text(int ndim, const int64_t *shape, char out[128])
+{
+    int n = 0;
+
+    for (int i = 0; i < ndim; i++) {
+        char letter[] = {"PHWC"[i + 4 - ndim], '\0'}, number[24];
+        snprintf(number, sizeof number, "%lld", (long long)shape[i]);
+        n += snprintf(out + n, 128 - (size_t)n, "%c%s", i ? ',' : '[', shape[i] < 0 ? letter : number);
+    }
+    snprintf(out + n, 128 - (size_t)n, "]");
+}
+
+/* "60 of 60,000 examples   input [4,28,28,1]   enlarged 3x" */
 static int facts(const sheet *s, const layout *l, buf *b, err *e)
 {
     char count[32], shown[32];
@@ -432,8 +462,10 @@ static int facts(const sheet *s, const layout *l, buf *b, err *e)
         char text[128];
         dtype type;
         int ndim = header_field(s->h, name, &type, shape);
-        if (ndim >= 0 && drawable(type, ndim, shape) && (!s->only || strcmp(s->only, name) == 0))
-            rc = buf_addf(b, e, "   %s %s", name, tensor_shape_text(ndim, shape, text));
+        if (ndim >= 0 && drawable(type, ndim, shape) && (!s->only || strcmp(s->only, name) == 0)) {
+            shape_text(ndim, shape, text);
+            rc = buf_addf(b, e, "   %s %s", name, text);
+        }
     }
     if (!rc && l->scale > 1)
         rc = buf_addf(b, e, "   enlarged %dx", l->scale);

@@ -61,7 +61,7 @@ static int need_square(const pretext *p, int64_t height, int64_t width, err *e)
 
 static int declare(pretext *p, header *h, err *e)
 {
-    static const char *const names[] = {"0", "90", "180", "270"};
+    static const char *const names[] = {"0\xc2\xb0", "90\xc2\xb0", "180\xc2\xb0", "270\xc2\xb0"}; /* degrees, for people */
     int64_t shape[4];
     int n = angles(p);
 
