@@ -406,15 +406,18 @@ static void draw_card(pen *p, const card *c, const layout *l, int x, int y)
 {
     int bottom = y + l->rows * (l->cell_h + l->label_h + GAP) - (l->label_h ? GAP : 0);
 
-    for (int k = 0; k < c->n; k++) {
-        int cx = x + k % l->columns * (l->cell_w + GAP), cy = y + k / l->columns * (l->cell_h + l->label_h + GAP);
+    for (int k = 0, along = x; k < c->n; k++) {
         const image *im = &c->im[k];
-        int dx = l->cell_w - im->w * l->scale, dy = l->cell_h - im->h * l->scale;
-        if (l->columns == 1) /* stand on the caption, flush with it */
-            paste(p->page, cx, cy + dy, im, l->scale);
-        else
-            paste(p->page, cx + dx / 2, cy + dy / 2, im, l->scale);
-        put(p, cx, cy + l->cell_h + 3, l->cell_w, TEXT_CENTRE, TEXT_CUT_END, &LABEL, c->label[k]);
+        int w = im->w * l->scale, h = im->h * l->scale;
+        int cx = x + k % l->columns * (l->cell_w + GAP), cy = y + k / l->columns * (l->cell_h + l->label_h + GAP);
+        if (l->rows == 1) { /* close together, standing on one line */
+            paste(p->page, along, y + l->cell_h - h, im, l->scale);
+            put(p, along, y + l->cell_h + 3, w, TEXT_CENTRE, TEXT_CUT_END, &LABEL, c->label[k]);
+            along += w + GAP;
+        } else {
+            paste(p->page, cx + (l->cell_w - w) / 2, cy + (l->cell_h - h) / 2, im, l->scale);
+            put(p, cx, cy + l->cell_h + 3, l->cell_w, TEXT_CENTRE, TEXT_CUT_END, &LABEL, c->label[k]);
+        }
     }
     put(p, x, bottom, l->card_w, TEXT_LEFT, TEXT_CUT_END, &TITLE, c->title);
     put(p, x, bottom + l->title_h, l->card_w, TEXT_LEFT, TEXT_CUT_FRONT, &KEY, c->key);
