@@ -24,7 +24,7 @@ static bool check, json, through, stop;
 
 static const opt opts[] = {
     {'n', "records", OPT_INT, &records, "N", "samples to show, or to draw (default: 5, or what fills a sheet;\nall tensors of a model)", 0, 1e15},
-    {'o', "output", OPT_STRING, &sheet_path, "FILE", "draw a contact sheet as a PNG instead of printing text", 0, 0},
+    {'o', "output", OPT_STRING, &sheet_path, "FILE", "draw a contact sheet as a PNG instead of printing text;\n- is standard output", 0, 0},
     {0, "field", OPT_STRING, &only_field, "NAME", "draw this field alone (default: every field that is an image)", 0, 0},
     {0, "check", OPT_FLAG, &check, NULL, "verify the whole stream, and count samples by split and class", 0, 0},
     {0, "json", OPT_FLAG, &json, NULL, "print the header (or the counts of --check) as JSON", 0, 0},
@@ -118,7 +118,7 @@ static int write_sheet(show *s, err *e)
     else if (!captions)
         tool_note(s->t, "%s; the sheet has no captions", why.msg);
     if (rc == 0)
-        rc = out_open(&o, sheet_path, e);
+        rc = tool_out_open(s->t, &o, sheet_path, e);
     if (rc == 0)
         rc = io_write(o.fd, png.p, png.n, e) ? -1 : out_commit(&o, e);
     out_abort(&o);
@@ -317,6 +317,8 @@ static int check_usage(const tool *t, err *e)
         return err_set(e, ERR_USAGE, "--check reads the whole stream, so --stop cannot go with it");
     if (t->n_operands > 1 && (sheet_path || through))
         return err_set(e, ERR_USAGE, "%s takes one input", sheet_path ? "-o" : "--through");
+    if (sheet_path && through && strcmp(sheet_path, "-") == 0)
+        return err_set(e, ERR_USAGE, "--through writes the stream to standard output, so the sheet needs a file");
     if (sheet_path && records == 0)
         return err_set(e, ERR_USAGE, "a sheet of no samples cannot be drawn");
     return 0;

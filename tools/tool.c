@@ -1,5 +1,6 @@
 #include "tool.h"
 
+#include "base/io.h"
 #include "base/version.h"
 
 #include <fcntl.h>
@@ -98,6 +99,18 @@ int tool_main(tool *t, int argc, char **argv)
             fprintf(stderr, "Try '%s --help'.\n", t->name);
     }
     return err_exit_status(&e);
+}
+
+int tool_out_open(const tool *t, out *o, const char *path, err *e)
+{
+    if (strcmp(path, "-") != 0 && strcmp(path, "/dev/stdout") != 0)
+        return out_open(o, path, e);
+    *o = (out){.fd = fcntl(t->out_fd, F_DUPFD_CLOEXEC, 3), .target = strdup("standard output"), .direct = true};
+    if (o->fd >= 0 && o->target)
+        return 0;
+    err_sys(e, "cannot duplicate standard output");
+    out_abort(o);
+    return -1;
 }
 
 void tool_note(const tool *t, const char *fmt, ...)

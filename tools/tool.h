@@ -49,6 +49,13 @@ typedef struct tool {
 
 int tool_main(tool *t, int argc, char **argv);
 
+/*
+ * out_open() for a path from the command line: "-" and /dev/stdout are the
+ * real standard output (descriptor 1 is standard error here).
+ */
+struct out;
+int tool_out_open(const tool *t, struct out *o, const char *path, err *e);
+
 /* A warning or a closing remark on stderr, as "NAME: text"; not under --quiet. */
 void tool_note(const tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
