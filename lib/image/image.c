@@ -68,8 +68,8 @@ int image_channels(image *im, int c, err *e)
 int image_orient(image *im, int orientation, image *tmp, err *e)
 {
     const int H = im->h, W = im->w, c = im->c;
-    ptrdiff_t px = c, row = (ptrdiff_t)W * c;                     /* one pixel, one row of the source */
-    ptrdiff_t right = (W - 1) * px, bottom = (H - 1) * row;       /* its last column, its last row */
+    ptrdiff_t px = c, row = (ptrdiff_t)W * c;               /* one pixel, one row of the source */
+    ptrdiff_t right = (W - 1) * px, bottom = (H - 1) * row; /* its last column, its last row */
     ptrdiff_t start, dx, dy;
 
     switch (orientation) {
@@ -88,10 +88,10 @@ int image_orient(image *im, int orientation, image *tmp, err *e)
         return -1;
     uint8_t *d = tmp->p;
     for (int y = 0; y < h; y++) {
-        const uint8_t *s = im->p + start + y * dy;
-        for (int x = 0; x < w; x++, s += dx)
+        ptrdiff_t at = start + y * dy;
+        for (int x = 0; x < w; x++, at += dx)
             for (int k = 0; k < c; k++)
-                *d++ = s[k];
+                *d++ = im->p[at + k];
     }
     image old = *im;
     *im = *tmp;
