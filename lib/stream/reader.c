@@ -24,6 +24,7 @@ struct reader {
     /* Bytes at..end of buf have been read but not consumed; the current frame is frame_n bytes before at. */
     uint8_t *buf;
     size_t cap, at, end, frame_n;
+    uint64_t consumed; /* bytes of all frames up to and with the current one */
     bool ended; /* read() has returned 0 */
 
     int64_t count, skipped;
@@ -166,6 +167,7 @@ static int next_frame(reader *r, int *type, const uint8_t **map, size_t *n, err 
         p = r->buf + r->at;
         r->frame_n = FRAME_HEAD + len;
         r->at += r->frame_n;
+        r->consumed += r->frame_n;
         *type = p[5];
         *map = p + FRAME_HEAD + FRAME_CRC;
         *n = len - FRAME_CRC;
@@ -331,6 +333,11 @@ const uint8_t *reader_frame(const reader *r, size_t *n)
 {
     *n = r->frame_n;
     return r->buf + r->at - r->frame_n;
+}
+
+uint64_t reader_offset(const reader *r)
+{
+    return r->consumed - r->frame_n;
 }
 
 int reader_where(const reader *r, err *e)

@@ -135,6 +135,8 @@ bool reader_ready(const reader *r);
 int reader_next(reader *r, sample *s, err *e);
 /* The current sample's frame, whole (header bytes included), for passing on untouched. */
 const uint8_t *reader_frame(const reader *r, size_t *n);
+/* Where that frame begins, in bytes from the start of the stream. */
+uint64_t reader_offset(const reader *r);
 /* Prefix e with "sample N 'key'" of the current sample, counted from 0. Returns -1. */
 int reader_where(const reader *r, err *e);
 int64_t reader_count(const reader *r); /* samples returned so far */

@@ -1,0 +1,729 @@
+#include "data/load.h"
+
+#include "base/pool.h"
+#include "base/rng.h"
+#include "data/select.h"
+#include "data/source.h"
+#include "stream/stream.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char tool[] = "ssl-load";
+
+enum {
+    BATCH = 32,             /* most images of one job */
+    BATCH_BYTES = 64 << 10, /* stored bytes after which a job is full: small images share the cost of a hand-over */
+    HELD_BYTES = 256 << 20  /* most bytes that shuffling a pipe holds */
+};
+
+/* An image from a pipe, on its way. */
+typedef struct piece {
+    item it;
+    buf text; /* key, split and class, each with its NUL; an absent one is empty */
+    int64_t index;
+} piece;
+
+/* One frame to make. */
+typedef struct task {
+    const entry *en; /* where it comes from: listed */
+    piece *from;     /* or from a pipe; owned */
+    int64_t index, pos, epoch;
+    frame out;
+    int rc;
+    err e;
+} task;
+
+typedef struct job {
+    task t[BATCH];
+    int n;
+} job;
+
+typedef struct scratch { /* a worker's */
+    decoder *d;
+    item it;
+    image im;
+} scratch;
+
+typedef struct load {
+    const load_opts *o;
+    source *s;
+    int sources;
+    bool pipe;
+    char **prefix; /* owned, one a source */
+    listing l;
+    selection sel;
+    order ord;
+    uint64_t key; /* of all our random decisions */
+    header h;
+    writer *w;
+
+    pool *pool;
+    scratch *scratch;
+    job *jobs, **idle;
+    int n_jobs, n_idle;
+
+    int64_t first, step, end; /* positions to visit: first, first + step, ... below end (-1: until the pipe ends) */
+    int64_t total;  /* frames of the whole run; -1: not known */
+    int64_t done, skipped;
+    err bad;        /* the first image that was skipped */
+} load;
+
+/* ---- One image to one frame --------------------------------------------------- */
+
+static void put_name(frame *f, const char *name, const char *s)
+{
+    if (s && *s)
+        frame_str(f, name, s, strlen(s));
+}
+
+static void put_who(const load *L, const task *t, frame *f)
+{
+    const char *key, *split = NULL, *class = NULL;
+    int label = -1;
+
+    if (t->from) {
+        key = (const char *)t->from->text.p;
+        split = key + strlen(key) + 1;
+        class = split + strlen(split) + 1;
+        if (*class && L->h.classes)
+            label = (int)header_class_index(&L->h, class, strlen(class));
+    } else {
+        key = t->en->key;
+        if (t->en->split >= 0)
+            split = L->l.splits.v[t->en->split];
+        if (t->en->class >= 0) {
+            class = L->l.classes.v[t->en->class];
+            label = L->sel.label[t->en->class];
+        }
+    }
+    frame_str(f, "key", key, strlen(key));
+    frame_int(f, "index", t->index);
+    frame_int(f, "pos", t->pos);
+    frame_int(f, "epoch", t->epoch);
+    put_name(f, "split", split);
+    put_name(f, "class", class);
+    if (label >= 0)
+        frame_int(f, "label", label);
+}
+
+static int decode(scratch *w, const item *it, const char *key, err *e)
+{
+    int rc = it->c > 0 ? decoder_pixels(w->d, it->p, it->h, it->w, it->c, &w->im, e)
+                       : decoder_run(w->d, it->p, it->n, it->path, &w->im, e);
+
+    return rc ? err_prefix(e, "cannot decode '%s'", key) : 0;
+}
+
+static int make(const load *L, task *t, scratch *w, err *e)
+{
+    item *it = t->from ? &t->from->it : &w->it;
+    const char *key = t->from ? (const char *)t->from->text.p : t->en->key;
+
+    if (!t->from) {
+        const source *s = &L->s[t->en->source];
+        it->p = NULL;
+        it->path = NULL;
+        it->h = it->w = it->c = 0;
+        it->has_fields = false;
+        if (s->type->read(s, t->en, it, e))
+            return -1;
+    }
+    if (decode(w, it, key, e))
+        return -1;
+    frame_begin(&t->out, FRAME_SAMPLE);
+    put_who(L, t, &t->out);
+    uint8_t *p = frame_tensor(&t->out, "image", DT_U1, 3, (int64_t[]){w->im.h, w->im.w, w->im.c});
+    if (p)
+        memcpy(p, w->im.p, image_bytes(&w->im));
+    for (int i = 0; it->has_fields && i < it->fields.n; i++)
+        frame_field(&t->out, &it->fields.f[i]);
+    return frame_end(&t->out, e) ? err_prefix(e, "'%s'", key) : 0;
+}
+
+static void work(void *job_, int worker, void *load_)
+{
+    load *L = load_;
+    job *j = job_;
+
+    for (int i = 0; i < j->n; i++)
+        j->t[i].rc = make(L, &j->t[i], &L->scratch[worker], &j->t[i].e);
+}
+
+/* ---- What has been made goes out ------------------------------------------------ */
+
+static int emit_task(load *L, task *t, err *e)
+{
+    if (t->rc) {
+        if (t->e.kind != ERR_INPUT || !L->o->skip_bad) {
+            *e = t->e;
+            return -1;
+        }
+        if (L->skipped++ == 0)
+            L->bad = t->e;
+        return 0;
+    }
+    if (writer_put(L->w, &t->out, e))
+        return -1;
+    L->done++;
+    if (L->o->each)
+        L->o->each(L->done, L->total, L->o->arg);
+    return 0;
+}
+
+static void free_piece(piece *p)
+{
+    if (!p)
+        return;
+    item_free(&p->it);
+    buf_free(&p->text);
+    free(p);
+}
+
+static int emit(load *L, job *j, err *e)
+{
+    int rc = 0;
+
+    for (int i = 0; i < j->n; i++) {
+        if (rc == 0)
+            rc = emit_task(L, &j->t[i], e);
+        free_piece(j->t[i].from);
+        j->t[i].from = NULL;
+    }
+    j->n = 0;
+    L->idle[L->n_idle++] = j;
+    return rc;
+}
+
+/* A free job; older ones are written until there is one. */
+static int new_job(load *L, job **j, err *e)
+{
+    job *old;
+
+    while ((old = pool_take(L->pool, false)))
+        if (emit(L, old, e))
+            return -1;
+    if (L->n_idle == 0) {
+        if (writer_flush(L->w, e)) /* what is ready does not wait for what is not */
+            return -1;
+        if (emit(L, pool_take(L->pool, true), e))
+            return -1;
+    }
+    *j = L->idle[--L->n_idle];
+    return 0;
+}
+
+static int drain(load *L, err *e)
+{
+    job *j;
+
+    while ((j = pool_take(L->pool, true)))
+        if (emit(L, j, e))
+            return -1;
+    return 0;
+}
+
+/* The pipe is dry: nothing that is here already waits for it. */
+static int on_wait(void *load_, err *e)
+{
+    load *L = load_;
+
+    if (!L->w) /* not started yet */
+        return 0;
+    return drain(L, e) ? -1 : writer_flush(L->w, e);
+}
+
+/* ---- Files ------------------------------------------------------------------------ */
+
+/* Bytes that an entry stands for, to size jobs by. */
+static int64_t weight(const load *L, const entry *en)
+{
+    const source *s = &L->s[en->source];
+
+    if (en->size >= 0)
+        return en->size;
+    return s->c > 0 ? (int64_t)s->h * s->w * s->c : BATCH_BYTES;
+}
+
+static int run_files(load *L, err *e)
+{
+    for (int64_t pos = L->first; pos < L->end;) {
+        job *j;
+        int64_t bytes = 0;
+        if (new_job(L, &j, e))
+            return -1;
+        for (; pos < L->end && j->n < BATCH && bytes < BATCH_BYTES; pos += L->step) {
+            size_t index = order_index(&L->ord, pos);
+            task *t = &j->t[j->n++];
+            t->en = &L->l.v[L->sel.v[index]];
+            t->index = (int64_t)index;
+            t->pos = pos;
+            t->epoch = pos / (int64_t)L->sel.n;
+            bytes += weight(L, t->en);
+        }
+        pool_put(L->pool, j);
+    }
+    return drain(L, e);
+}
+
+/* ---- A pipe ------------------------------------------------------------------------ */
+
+static int add_text(buf *b, const char *s, err *e)
+{
+    return buf_add(b, s ? s : "", s ? strlen(s) + 1 : 1, e);
+}
+
+/* The next image that is selected: 1, 0 at the end, -1. */
+static int next_piece(load *L, int64_t *arrived, piece **out, err *e)
+{
+    const load_opts *o = L->o;
+    record r;
+    piece *p = calloc(1, sizeof *p);
+    int rc = -1;
+
+    if (!p) {
+        err_nomem(e);
+        return -1;
+    }
+    do {
+        rc = o->limit > 0 && *arrived == o->limit ? 0 : L->s->type->next(L->s, &r, &p->it, e);
+        if (rc <= 0)
+            goto out;
+    } while ((o->split && (!r.split || strcmp(o->split, r.split))) || (o->classes && (!r.class || !select_named(o->classes, r.class))));
+    if (add_text(&p->text, r.key, e) || add_text(&p->text, r.split, e) || add_text(&p->text, r.class, e)) {
+        rc = -1;
+        goto out;
+    }
+    p->index = (*arrived)++;
+    *out = p;
+    return 1;
+out:
+    free_piece(p);
+    return rc;
+}
+
+/* A piece of the pipe's next position goes to work, unless it is another shard's or to be skipped. */
+static int send_piece(load *L, piece *p, int64_t pos, err *e)
+{
+    job *j;
+
+    if (pos < L->first || (pos - L->first) % L->step) {
+        free_piece(p);
+        return 0;
+    }
+    if (new_job(L, &j, e)) {
+        free_piece(p);
+        return -1;
+    }
+    j->t[0].en = NULL;
+    j->t[0].from = p;
+    j->t[0].index = p->index;
+    j->t[0].pos = pos;
+    j->t[0].epoch = 0;
+    j->n = 1;
+    pool_put(L->pool, j);
+    return 0;
+}
+
+/* Shuffled, each image that arrives changes places with a random one of those held. */
+static int run_pipe(load *L, err *e)
+{
+    const load_opts *o = L->o;
+    int64_t arrived = 0, pos = 0, held = 0, bytes = 0, most = o->shuffle ? o->buffer : 0;
+    piece **hold = calloc((size_t)most + 1, sizeof *hold), *p;
+    rng r = rng_at(rng_mix(rng_mix_str(L->key, "shuffle"), 0));
+    int rc = -1, got;
+
+    if (!hold)
+        return err_nomem(e);
+    while ((got = next_piece(L, &arrived, &p, e)) > 0) {
+        bytes += (int64_t)p->it.own.n;
+        hold[held++] = p;
+        while (held > most || (held > 1 && bytes > HELD_BYTES)) {
+            int64_t i = (int64_t)rng_below(&r, (uint64_t)held);
+            p = hold[i];
+            hold[i] = hold[--held];
+            bytes -= (int64_t)p->it.own.n;
+            if (send_piece(L, p, pos++, e))
+                goto out;
+        }
+    }
+    if (got < 0)
+        goto out;
+    while (held > 0) {
+        int64_t i = (int64_t)rng_below(&r, (uint64_t)held);
+        p = hold[i];
+        hold[i] = hold[--held];
+        if (send_piece(L, p, pos++, e))
+            goto out;
+    }
+    if (arrived == 0) {
+        err_set(e, ERR_INPUT, "no image came through the pipe%s", o->split || o->classes ? " that was selected" : "");
+        goto out;
+    }
+    rc = drain(L, e);
+out:
+    while (held > 0)
+        free_piece(hold[--held]);
+    free(hold);
+    return rc;
+}
+
+/* ---- Before the first image -------------------------------------------------------- */
+
+/* The last component of a folder's name, with a slash. */
+static char *folder_prefix(const char *operand)
+{
+    size_t n = strlen(operand);
+    char *prefix = NULL;
+
+    while (n > 1 && operand[n - 1] == '/')
+        n--;
+    const char *slash = memrchr(operand, '/', n);
+    const char *s = slash ? slash + 1 : operand;
+    if (asprintf(&prefix, "%.*s/", (int)(n - (size_t)(s - operand)), s) < 0)
+        return NULL;
+    return prefix;
+}
+
+static bool is_folder_type(const source_type *t)
+{
+    return t == &source_folder || t == &source_idx || t == &source_cifar10 || t == &source_cifar100 || t == &source_stl10;
+}
+
+static int open_sources(load *L, err *e)
+{
+    const load_opts *o = L->o;
+    int folders = 0;
+
+    L->sources = o->list ? 1 : o->n_operands;
+    L->s = calloc((size_t)L->sources, sizeof *L->s);
+    L->prefix = calloc((size_t)L->sources, sizeof *L->prefix);
+    if (!L->s || !L->prefix)
+        return err_nomem(e);
+    for (int i = 0; i < L->sources; i++) {
+        source *s = &L->s[i];
+        s->number = (uint32_t)i;
+        s->fd = o->in_fd;
+        s->zero_ended = o->zero_ended;
+        s->split = o->split;
+        s->prefix = "";
+        s->on_wait = on_wait;
+        s->wait_arg = L;
+        if (source_open(s, o->list ? o->list : o->operands[i], o->list ? "list" : o->format, e))
+            return -1;
+        folders += is_folder_type(s->type);
+    }
+    for (int i = 0; folders > 1 && i < L->sources; i++) {
+        if (!is_folder_type(L->s[i].type))
+            continue;
+        L->prefix[i] = folder_prefix(L->s[i].operand);
+        if (!L->prefix[i])
+            return err_nomem(e);
+        char *clean = listing_escape(&L->l, L->prefix[i], strlen(L->prefix[i]), e);
+        if (!clean)
+            return -1;
+        L->s[i].prefix = clean;
+    }
+    L->pipe = !o->list && L->sources == 1 && strcmp(o->operands[0], "-") == 0;
+    return 0;
+}
+
+static int list_sources(load *L, err *e)
+{
+    char text[512];
+
+    for (int i = 0; i < L->sources; i++)
+        if (source_list(&L->s[i], &L->l, e))
+            return -1;
+    if (L->l.n == 0) {
+        if (L->o->list)
+            return err_set(e, ERR_INPUT, "the list '%s' is empty", L->o->list);
+        return err_set(e, ERR_INPUT, "no images are in '%s'%s", L->s[0].operand, L->l.ignored ? ", by the names of its files" : "");
+    }
+    if (L->l.ignored && L->o->note) {
+        snprintf(text, sizeof text, "%zu files are no images by their names, such as '%s'", L->l.ignored, L->l.example);
+        L->o->note(text, L->o->arg);
+    }
+    return L->sources > 1 || L->s[0].type != &source_folder ? listing_unique(&L->l, e) : 0;
+}
+
+/* The histories of saved streams; what they make random and what we make random must not be the same. */
+static int inherit(load *L, history_parent **parents, int *n, err *e)
+{
+    int64_t seed = L->o->seed, ordinal = 0;
+
+    *parents = calloc((size_t)L->sources, sizeof **parents);
+    if (!*parents)
+        return err_nomem(e);
+    for (int i = 0; i < L->sources; i++) {
+        const header *head = L->s[i].head;
+        bool known = false;
+        if (!head)
+            continue;
+        if (seed < 0)
+            seed = (int64_t)head->seed;
+        if (history_merge(&L->h, head->history, NULL, e))
+            return -1;
+        const char *id = history_last(head);
+        for (int k = 0; k < *n && id; k++)
+            known |= strcmp((*parents)[k].id, id) == 0;
+        if (id && !known)
+            (*parents)[(*n)++] = (history_parent){"input", id};
+    }
+    L->h.seed = seed < 0 ? 0 : (uint64_t)seed;
+    for (size_t i = 0; i < L->h.history->n; i++)
+        ordinal += strcmp(value_get_str(L->h.history->child[i], "tool", ""), tool) == 0;
+    L->key = rng_mix(rng_mix_str(L->h.seed, tool), (uint64_t)ordinal);
+    return 0;
+}
+
+static value *text_or_nil(const char *s)
+{
+    return s && *s ? value_str(s) : value_nil();
+}
+
+static value *class_list(const load *L)
+{
+    value *v = value_array();
+
+    for (int i = 0; i < L->sel.classes; i++)
+        value_push(v, value_str(L->sel.class[i]));
+    return v;
+}
+
+/* What, with its defaults, decides which bytes come out. */
+static value *parameters(const load *L)
+{
+    const load_opts *o = L->o;
+    value *v = value_map(), *sources = value_array();
+    char text[64];
+
+    for (int i = 0; i < L->sources; i++) {
+        value *s = value_map();
+        value_set(s, "operand", value_str(L->s[i].operand));
+        value_set(s, "format", value_str(L->s[i].type->name));
+        value_set(s, "digest", text_or_nil(L->s[i].digest));
+        value_push(sources, s);
+    }
+    value_set(v, "sources", sources);
+    value_set(v, "split", text_or_nil(o->split));
+    value_set(v, "classes", !o->classes ? value_nil() : L->pipe ? value_str(o->classes) : class_list(L));
+    value_set(v, "limit", o->limit > 0 ? value_int(o->limit) : value_nil());
+    value_set(v, "balance", value_bool(o->balance));
+    value_set(v, "epochs", o->epochs == LOAD_FOREVER ? value_str("inf") : value_int(o->epochs));
+    value_set(v, "shuffle", value_bool(o->shuffle));
+    if (L->pipe && o->shuffle)
+        value_set(v, "shuffle-buffer", value_int(o->buffer));
+    snprintf(text, sizeof text, "%" PRId64 "/%" PRId64, o->shard, o->shards);
+    value_set(v, "shard", o->shards > 1 ? value_str(text) : value_nil());
+    value_set(v, "size", o->decode.size > 0 ? value_int(o->decode.size) : value_nil());
+    value_set(v, "fit", value_str(o->decode.fit == DECODE_CROP ? "crop" : "stretch"));
+    value_set(v, "shrink", o->decode.shrink > 0 ? value_int(o->decode.shrink) : value_nil());
+    value_set(v, "gray", value_bool(o->decode.channels == 1));
+    snprintf(text, sizeof text, "%02x%02x%02x", o->decode.background[0], o->decode.background[1], o->decode.background[2]);
+    value_set(v, "background", value_str(text));
+    value_set(v, "on-error", value_str(o->skip_bad ? "skip" : "fail"));
+    return v;
+}
+
+static int declare_fields(load *L, err *e)
+{
+    const decode_opts *d = &L->o->decode;
+    header *h = &L->h;
+    const source *first = &L->s[0];
+    int64_t shape[3] = {d->size, d->size, d->channels};
+    bool splits = L->pipe || L->l.splits.n > 0, classes = L->pipe || L->sel.classes > 0;
+
+    if (d->size <= 0) {
+        bool same = first->c > 0;
+        for (int i = 1; i < L->sources; i++)
+            same = same && L->s[i].h == first->h && L->s[i].w == first->w;
+        shape[0] = same ? first->h : -1;
+        shape[1] = same ? first->w : -1;
+    }
+    if (header_set_field(h, "key", "str", -1, NULL, e) || header_set_field(h, "index", "int", -1, NULL, e) ||
+        header_set_field(h, "pos", "int", -1, NULL, e) || header_set_field(h, "epoch", "int", -1, NULL, e) ||
+        (splits && header_set_field(h, "split", "str", -1, NULL, e)) || (classes && header_set_field(h, "class", "str", -1, NULL, e)) ||
+        (h->classes && header_set_field(h, "label", "int", -1, NULL, e)) ||
+        header_set_field(h, "image", dtype_name(DT_U1), 3, shape, e))
+        return -1;
+    /* Fields that saved streams have beyond ours pass through. */
+    for (int i = 0; i < L->sources; i++) {
+        const value *f = L->s[i].head ? L->s[i].head->fields : NULL;
+        for (size_t k = 0; f && k < f->n; k++)
+            if (!value_get(h->fields, f->key[k]) && strcmp(f->key[k], "label") && strcmp(f->key[k], "split") && strcmp(f->key[k], "class"))
+                value_set(h->fields, f->key[k], value_copy(f->child[k]));
+    }
+    return value_failed(h->fields) ? err_nomem(e) : 0;
+}
+
+/* The classes that a stream in a pipe declares, as far as they are selected. */
+static value *pipe_classes(const load *L)
+{
+    const value *c = L->s[0].head ? L->s[0].head->classes : NULL;
+    value *v = c ? value_array() : NULL;
+
+    for (size_t i = 0; c && i < c->n; i++)
+        if (!L->o->classes || select_named(L->o->classes, c->child[i]->s))
+            value_push(v, value_copy(c->child[i]));
+    return v;
+}
+
+/* How many images there are, and how many frames they make: ours of the shards, whatever is skipped. */
+static int count_frames(load *L, err *e)
+{
+    const load_opts *o = L->o;
+    int64_t n = -1, all = -1;
+
+    if (!L->pipe)
+        n = (int64_t)L->sel.n;
+    else if (L->s[0].head && !o->split && !o->classes && o->limit == 0)
+        n = L->s[0].head->count;
+    if (n >= 0 && o->epochs != LOAD_FOREVER && __builtin_mul_overflow(n, o->epochs, &all))
+        return err_set(e, ERR_USAGE, "so many epochs have no end; say --epochs inf");
+    L->h.distinct = n;
+    L->h.count = all < 0 ? -1 : all > o->shard ? (all - o->shard + o->shards - 1) / o->shards : 0;
+
+    int64_t ahead = (o->shard - o->skip) % o->shards;
+    L->step = o->shards;
+    L->first = o->skip + (ahead < 0 ? ahead + o->shards : ahead);
+    L->end = all < 0 ? INT64_MAX - L->step : all;
+    L->total = all < 0 ? -1 : L->end > L->first ? (L->end - L->first + L->step - 1) / L->step : 0;
+    return 0;
+}
+
+static int make_header(load *L, err *e)
+{
+    history_parent *parents = NULL;
+    int n = 0, rc = -1;
+
+    if (header_init(&L->h, KIND_IMAGES, e) || inherit(L, &parents, &n, e))
+        goto out;
+    if (!L->pipe) {
+        select_opts s = {L->o->split, L->o->classes, L->o->limit, L->o->balance, rng_mix_str(L->key, "limit")};
+        if (select_entries(&L->sel, &L->l, &s, e) ||
+            order_init(&L->ord, L->sel.n, L->o->shuffle, rng_mix_str(L->key, "shuffle"), e))
+            goto out;
+    }
+    if (L->pipe)
+        L->h.classes = pipe_classes(L);
+    else if (L->sel.classes > 0)
+        L->h.classes = class_list(L);
+    if (L->h.classes && value_failed(L->h.classes)) {
+        err_nomem(e);
+        goto out;
+    }
+    if (count_frames(L, e) || declare_fields(L, e) || history_add(&L->h, tool, parameters(L), parents, n, e))
+        goto out;
+    rc = 0;
+out:
+    free(parents);
+    return rc;
+}
+
+static int start_workers(load *L, err *e)
+{
+    int threads = L->o->threads;
+
+    L->n_jobs = 2 * threads + 2;
+    L->scratch = calloc((size_t)threads, sizeof *L->scratch);
+    L->jobs = calloc((size_t)L->n_jobs, sizeof *L->jobs);
+    L->idle = calloc((size_t)L->n_jobs, sizeof *L->idle);
+    if (!L->scratch || !L->jobs || !L->idle)
+        return err_nomem(e);
+    for (int i = 0; i < L->n_jobs; i++)
+        L->idle[L->n_idle++] = &L->jobs[i];
+    for (int i = 0; i < threads; i++)
+        if (!(L->scratch[i].d = decoder_new(&L->o->decode, e)))
+            return -1;
+    L->pool = pool_new(threads, L->n_jobs, work, L, e);
+    return L->pool ? 0 : -1;
+}
+
+static void clear(load *L)
+{
+    job *j;
+
+    while (L->pool && (j = pool_take(L->pool, true)))
+        for (int i = 0; i < j->n; i++)
+            free_piece(j->t[i].from);
+    pool_free(L->pool);
+    for (int i = 0; L->jobs && i < L->n_jobs; i++)
+        for (int k = 0; k < BATCH; k++)
+            frame_free(&L->jobs[i].t[k].out);
+    free(L->jobs);
+    free(L->idle);
+    for (int i = 0; L->scratch && i < L->o->threads; i++) {
+        decoder_free(L->scratch[i].d);
+        item_free(&L->scratch[i].it);
+        image_free(&L->scratch[i].im);
+    }
+    free(L->scratch);
+    writer_free(L->w);
+    header_clear(&L->h);
+    order_clear(&L->ord);
+    select_clear(&L->sel);
+    listing_free(&L->l);
+    for (int i = 0; L->s && i < L->sources; i++)
+        source_close(&L->s[i]);
+    for (int i = 0; L->prefix && i < L->sources; i++)
+        free(L->prefix[i]);
+    free(L->prefix);
+    free(L->s);
+}
+
+static int check_pipe(const load_opts *o, err *e)
+{
+    for (int i = 0; !o->list && i < o->n_operands; i++) {
+        if (strcmp(o->operands[i], "-") != 0)
+            continue;
+        if (o->n_operands > 1)
+            return err_set(e, ERR_USAGE, "standard input cannot be joined with other sources");
+        if (o->epochs != 1)
+            return err_set(e, ERR_USAGE, "standard input comes only once: --epochs needs a file");
+        if (o->balance)
+            return err_set(e, ERR_USAGE, "standard input is not known beforehand: --balance needs a file");
+    }
+    return 0;
+}
+
+static int report(const load *L, err *e)
+{
+    char text[1200];
+
+    if (L->skipped == 0)
+        return 0;
+    if (L->done == 0)
+        return err_set(e, ERR_INPUT, "none of %" PRId64 " images is good; the first: %s", L->skipped, L->bad.msg);
+    if (L->o->note) {
+        snprintf(text, sizeof text, "skipped %" PRId64 " of %" PRId64 " images; the first: %s", L->skipped, L->skipped + L->done, L->bad.msg);
+        L->o->note(text, L->o->arg);
+    }
+    return 0;
+}
+
+int load_run(const load_opts *o, err *e)
+{
+    load L = {.o = o};
+    int rc = -1;
+
+    if (check_pipe(o, e))
+        return -1;
+    if (open_sources(&L, e) || (L.pipe ? L.s[0].type->start(&L.s[0], e) : list_sources(&L, e)) || make_header(&L, e) ||
+        start_workers(&L, e))
+        goto out;
+    L.w = writer_new(o->out_fd, &L.h, e);
+    if (!L.w || (L.pipe ? run_pipe(&L, e) : run_files(&L, e)) || report(&L, e))
+        goto out;
+    rc = writer_finish(L.w, L.skipped, e);
+out:
+    if (rc && L.w)
+        writer_abort(L.w, tool, e);
+    else if (rc)
+        stream_abort(o->out_fd, tool, e);
+    clear(&L);
+    return rc;
+}
