@@ -49,6 +49,9 @@ node graph_linear(graph *g, const char *name, node x, int out, bool bias);
 node graph_flatten(graph *g, node x);
 node graph_concat_rows(graph *g, node x, int P);
 
+/* Why a build call returned -1: the first failure's message, "" when there was none. */
+const char *graph_build_error(const graph *g);
+
 /* Give a node a name that graph_find() and ssl-embed --layer understand. */
 void graph_name(graph *g, node x, const char *name);
 node graph_find(const graph *g, const char *name); /* -1: none */

@@ -1,0 +1,181 @@
+/*
+ * The matrix product that convolutions, linear layers and Winograd share.
+ *
+ * A register tile holds P pixels times Q blocks of output channels. Each step
+ * of the reduction loads Q vectors of weights and multiplies them by P
+ * broadcast inputs. TILE_PIXELS x 2 fills the registers of each instruction set.
+ */
+
+/* PLAIN: the reduction runs over rows of one element, PLAIN_PIXELS apart, instead of over runs of LANES channels. */
+INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a, const float *w, const int P,
+                     const int Q, const bool plain)
+{
+    const float *w1 = w + (Q > 1 ? g->w_block : 0);
+
+    if (plain) {
+        for (int r = 0; r < g->runs; r++, a += PLAIN_PIXELS, w += LANES, w1 += LANES) {
+            vec v0 = load(w), v1 = load(w1);
+            UNROLL for (int p = 0; p < P; p++) {
+                acc[p][0] += v0 * a[p];
+                if (Q > 1)
+                    acc[p][1] += v1 * a[p];
+            }
+        }
+        return;
+    }
+    for (int r = 0; r < g->runs; r++, a += g->a_run)
+        for (int c = 0; c < LANES; c++, w += LANES, w1 += LANES) {
+            vec v0 = load(w), v1 = load(w1);
+            UNROLL for (int p = 0; p < P; p++) {
+                float x = a[p * LANES + c];
+                acc[p][0] += v0 * x;
+                if (Q > 1)
+                    acc[p][1] += v1 * x;
+            }
+        }
+}
+
+/* Adds P values to the statistics of one block. */
+INLINE void gemm_stats(float *stats, vec acc[TILE_PIXELS][2], const int P, const int q)
+{
+    vec count = load(stats), sum = {0}, squares = {0};
+    vec pivot = count[0] > 0 ? load(stats + LANES) : acc[0][q];
+
+    UNROLL for (int p = 0; p < P; p++) {
+        vec d = acc[p][q] - pivot;
+        sum += d;
+        squares += d * d;
+    }
+    store(stats, count + (float)P);
+    store(stats + LANES, pivot);
+    store(stats + 2 * LANES, load(stats + 2 * LANES) + sum);
+    store(stats + 3 * LANES, load(stats + 3 * LANES) + squares);
+}
+
+INLINE void gemm_tile(const gemm_args *g, int pixel, int block, const int P, const int Q, const bool plain)
+{
+    vec acc[TILE_PIXELS][2];
+    const float *a = g->a + (size_t)pixel * (plain ? 1 : LANES);
+
+    UNROLL for (int p = 0; p < P; p++)
+        UNROLL for (int q = 0; q < Q; q++)
+            acc[p][q] = g->bias ? load(g->bias + (size_t)(block + q) * LANES) : (vec){0};
+    gemm_sum(acc, g, a, g->w + (size_t)block * g->w_block, P, Q, plain);
+
+    UNROLL for (int p = 0; p < P; p++) {
+        size_t at = (size_t)block * g->out_block + (g->out_pixel ? g->out_pixel[pixel + p] : (size_t)(pixel + p) * LANES);
+        UNROLL for (int q = 0; q < Q; q++) {
+            if (g->add)
+                acc[p][q] += load(g->add + at + q * g->out_block);
+            if (g->relu)
+                acc[p][q] = positive(acc[p][q]);
+            store(g->out + at + q * g->out_block, acc[p][q]);
+        }
+    }
+    if (g->stats)
+        UNROLL for (int q = 0; q < Q; q++)
+            gemm_stats(g->stats + (size_t)(block + q) * STAT_ROWS * LANES, acc, P, q);
+}
+
+INLINE void gemm_pixels(const gemm_args *g, int block, const int Q, const bool plain)
+{
+    int p = 0;
+
+    for (; p + TILE_PIXELS <= g->pixels; p += TILE_PIXELS)
+        gemm_tile(g, p, block, TILE_PIXELS, Q, plain);
+    for (; p + TILE_TAIL <= g->pixels; p += TILE_TAIL)
+        gemm_tile(g, p, block, TILE_TAIL, Q, plain);
+#if TILE_TAIL > 4
+    for (; p + 4 <= g->pixels; p += 4)
+        gemm_tile(g, p, block, 4, Q, plain);
+#endif
+    for (; p + 2 <= g->pixels; p += 2)
+        gemm_tile(g, p, block, 2, Q, plain);
+    for (; p < g->pixels; p++)
+        gemm_tile(g, p, block, 1, Q, plain);
+}
+
+INLINE void gemm_blocks(const gemm_args *g, const bool plain)
+{
+    int k = 0;
+
+    for (; k + 2 <= g->blocks; k += 2)
+        gemm_pixels(g, k, 2, plain);
+    if (k < g->blocks)
+        gemm_pixels(g, k, 1, plain);
+}
+
+static void gemm(const gemm_args *g)
+{
+    gemm_blocks(g, false);
+}
+
+static void gemm_plain(const gemm_args *g)
+{
+    gemm_blocks(g, true);
+}
+
+/* P rows of the reduction (channels of one run, or rows of a plain panel) times Q blocks, summed over the pixels. */
+INLINE void wgrad_tile(const wgrad_args *w, const float *a, const float *d, float *dw, const int P, const int Q, const bool plain)
+{
+    vec acc[8][2];
+
+    UNROLL for (int i = 0; i < P; i++)
+        UNROLL for (int q = 0; q < Q; q++)
+            acc[i][q] = w->accumulate ? load(dw + q * w->dw_block + i * LANES) : (vec){0};
+    const float *d1 = d + (Q > 1 ? w->d_block : 0);
+    for (int p = 0; p < w->pixels; p++, d += LANES, d1 += LANES, a += plain ? 1 : LANES) {
+        vec v0 = load(d), v1 = load(d1);
+        UNROLL for (int i = 0; i < P; i++) {
+            float x = a[i * (plain ? PLAIN_PIXELS : 1)];
+            acc[i][0] += v0 * x;
+            if (Q > 1)
+                acc[i][1] += v1 * x;
+        }
+    }
+    UNROLL for (int i = 0; i < P; i++)
+        UNROLL for (int q = 0; q < Q; q++)
+            store(dw + q * w->dw_block + i * LANES, acc[i][q]);
+}
+
+INLINE void wgrad_run(const wgrad_args *w, int run, int block, const int Q)
+{
+    const int P = LANES < 8 || TILE_PIXELS < 8 ? 4 : 8;
+
+    for (int c = 0; c < LANES; c += P)
+        wgrad_tile(w, w->a + run * w->a_run + c, w->d + (size_t)block * w->d_block,
+                   w->dw + (size_t)block * w->dw_block + ((size_t)run * LANES + c) * LANES, P, Q, false);
+}
+
+static void wgrad(const wgrad_args *w)
+{
+    for (int k = 0; k < w->blocks; k += 2)
+        for (int r = w->first; r < w->first + w->runs; r++) {
+            if (k + 1 < w->blocks)
+                wgrad_run(w, r, k, 2);
+            else
+                wgrad_run(w, r, k, 1);
+        }
+}
+
+INLINE void wgrad_plain_rows(const wgrad_args *w, int block, const int Q)
+{
+    int r = w->first, end = w->first + w->runs;
+    const float *d = w->d + (size_t)block * w->d_block;
+    float *dw = w->dw + (size_t)block * w->dw_block;
+
+    for (; r + 4 <= end; r += 4)
+        wgrad_tile(w, w->a + r * PLAIN_PIXELS, d, dw + r * LANES, 4, Q, true);
+    for (; r < end; r++)
+        wgrad_tile(w, w->a + r * PLAIN_PIXELS, d, dw + r * LANES, 1, Q, true);
+}
+
+static void wgrad_plain(const wgrad_args *w)
+{
+    for (int k = 0; k < w->blocks; k += 2) {
+        if (k + 1 < w->blocks)
+            wgrad_plain_rows(w, k, 2);
+        else
+            wgrad_plain_rows(w, k, 1);
+    }
+}

@@ -1,0 +1,38 @@
+/*
+ * The source of the kernels, included once for each instruction set by a file
+ * that defines LANES, TILE_PIXELS, TILE_TAIL, KERNELS and KERNELS_NAME.
+ */
+#include "nn/kernels/vec.h"
+
+#include "nn/kernels/elementwise.h"
+#include "nn/kernels/gemm.h"
+#include "nn/kernels/norm.h"
+#include "nn/kernels/pack.h"
+#include "nn/kernels/pool.h"
+
+const kernels KERNELS = {
+    .name = KERNELS_NAME,
+    .lanes = LANES,
+    .tile = TILE_PIXELS,
+    .pack = pack,
+    .pack_plain = pack_plain,
+    .gemm = gemm,
+    .gemm_plain = gemm_plain,
+    .wgrad = wgrad,
+    .wgrad_plain = wgrad_plain,
+    .norm_stats = norm_stats,
+    .norm_apply = norm_apply,
+    .norm_backward_sums = norm_backward_sums,
+    .norm_backward_apply = norm_backward_apply,
+    .relu = relu,
+    .relu_backward = relu_backward,
+    .add = add,
+    .maxpool = maxpool,
+    .maxpool_backward = maxpool_backward,
+    .avgpool = avgpool,
+    .avgpool_backward = avgpool_backward,
+    .transpose = transpose,
+    .sum = sum,
+    .to_plain = to_plain,
+    .from_plain = from_plain,
+};

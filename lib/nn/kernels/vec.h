@@ -1,0 +1,43 @@
+/* Vectors of LANES floats in the compilers' own notation (GCC and Clang). */
+#include <math.h>
+#include <string.h>
+
+typedef float vec __attribute__((vector_size(LANES * 4)));
+typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
+typedef vec vec_in_memory __attribute__((may_alias));
+typedef uint8_t bvec __attribute__((vector_size(LANES)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+/* p is a multiple of LANES floats from the start of an arena. */
+INLINE vec load(const float *p)
+{
+    return *(const vec_in_memory *)p;
+}
+
+INLINE void store(float *p, vec v)
+{
+    *(vec_in_memory *)p = v;
+}
+
+INLINE vec splat(float x)
+{
+    return (vec){0} + x;
+}
+
+/* v where the mask is set, else 0. */
+INLINE vec keep(vec v, ivec mask)
+{
+    return (vec)((ivec)v & mask);
+}
+
+INLINE vec positive(vec v)
+{
+    return keep(v, v > 0);
+}

@@ -1,0 +1,472 @@
+/*
+ * Convolution, and the linear layer as a 1x1 convolution of a 1x1 map.
+ *
+ *   y[n,k,i,j] = bias[k] + sum over c, r, s of w[k,c,r,s] x[n,c, i stride + r - pad, j stride + s - pad]
+ *
+ * Forward gathers the taps of a run of output pixels into a panel and
+ * multiplies it by the weights. The gradient of the data is, for each class of
+ * input pixels modulo the stride, again a convolution: of dy, with the taps
+ * that reach the class and the transposed weights. The gradient of the
+ * weights multiplies the forward panels by dy.
+ */
+#include "nn/layers/conv2d.h"
+
+#include "nn/reference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PANEL_FLOATS = 65536,      /* of a panel: a quarter of a megabyte, to stay in the second-level cache */
+    MAX_PANEL_PIXELS = 224,
+    STAGE_FLOATS = 1 << 20,    /* of the panels that the weights' gradient takes at a time */
+    MAX_CLASSES = 16           /* stride up to 4 has classes of its own; larger ones too, up to this many */
+};
+
+/* A convolution in one direction: panels of src under a lattice, times weights, to out. */
+typedef struct direction {
+    lattice at;
+    int in_blocks, in_H, in_W; /* of src; blocks is C for plain input */
+    int out_blocks;
+    bool plain;
+    int runs;    /* of the reduction: in_blocks * taps */
+    int chunk;   /* pixels of a panel */
+    size_t w_at; /* of this direction's weights, in floats */
+} direction;
+
+typedef struct conv {
+    direction forward;
+    direction classes[MAX_CLASSES]; /* of the data's gradient */
+    int class_count;
+    bool covers;                    /* the classes write every input pixel */
+    int panels;                     /* of a stage of the weights' gradient */
+} conv;
+
+static size_t panel_floats(const graph *g, const direction *d)
+{
+    return d->plain ? (size_t)d->runs * PLAIN_PIXELS : (size_t)d->runs * d->chunk * g->k->lanes;
+}
+
+static void set_chunk(const graph *g, direction *d)
+{
+    int tile = g->k->tile, pixels = PANEL_FLOATS / (d->runs * g->k->lanes);
+
+    if (pixels > MAX_PANEL_PIXELS)
+        pixels = MAX_PANEL_PIXELS;
+    d->chunk = d->plain ? PLAIN_PIXELS : pixels < tile ? tile : pixels / tile * tile;
+}
+
+static direction forward_direction(const graph *g, const vertex *v, const vertex *x)
+{
+    int H = x->H ? x->H : 1, W = x->W ? x->W : 1, out_H = v->H ? v->H : 1, out_W = v->W ? v->W : 1;
+    direction d = {.in_H = H, .in_W = W, .out_blocks = v->blocks};
+
+    d.at = (lattice){.H = out_H, .W = out_W, .step = v->stride, .out_step = 1, .out_H = out_H, .out_W = out_W};
+    for (int r = 0; r < v->kernel; r++)
+        for (int s = 0; s < v->kernel; s++) {
+            d.at.ty[d.at.taps] = r - v->pad;
+            d.at.tx[d.at.taps++] = s - v->pad;
+        }
+    d.plain = g->params[v->param[0]].layout == LAYOUT_PLAIN;
+    d.in_blocks = d.plain ? x->C : x->blocks;
+    d.runs = d.in_blocks * d.at.taps;
+    set_chunk(g, &d);
+    return d;
+}
+
+/* Does tap r reach input pixels that are `phase` modulo the stride? */
+static bool reaches(const vertex *v, int phase, int r)
+{
+    return (phase + v->pad - r) % v->stride == 0;
+}
+
+/* The direction that computes dx at pixels (py, px) modulo the stride. */
+static direction class_direction(const graph *g, const vertex *v, const vertex *x, int py, int px)
+{
+    int H = x->H ? x->H : 1, W = x->W ? x->W : 1, stride = v->stride;
+    direction d = {.in_H = v->H ? v->H : 1, .in_W = v->W ? v->W : 1, .in_blocks = v->blocks, .out_blocks = x->blocks};
+
+    d.at = (lattice){.H = ceil_div(H - py, stride), .W = ceil_div(W - px, stride), .step = 1, .out_step = stride,
+                     .out_y = py, .out_x = px, .out_H = H, .out_W = W};
+    for (int r = 0; r < v->kernel; r++)
+        for (int s = 0; s < v->kernel; s++)
+            if (reaches(v, py, r) && reaches(v, px, s)) {
+                d.at.ty[d.at.taps] = (py + v->pad - r) / stride;
+                d.at.tx[d.at.taps++] = (px + v->pad - s) / stride;
+            }
+    d.runs = d.in_blocks * d.at.taps;
+    if (d.runs)
+        set_chunk(g, &d);
+    return d;
+}
+
+static void plan_classes(const graph *g, const vertex *v, const vertex *x, conv *c)
+{
+    size_t w_at = 0, L = (size_t)g->k->lanes;
+
+    c->covers = true;
+    for (int py = 0; py < v->stride; py++)
+        for (int px = 0; px < v->stride; px++) {
+            direction d = class_direction(g, v, x, py, px);
+            if (d.at.H < 1 || d.at.W < 1)
+                continue;
+            if (d.at.taps == 0) {
+                c->covers = false;
+                continue;
+            }
+            d.w_at = w_at;
+            w_at += (size_t)d.out_blocks * d.runs * L * L;
+            c->classes[c->class_count++] = d;
+        }
+}
+
+/* A panel and the places of its pixels in the output. */
+static size_t direction_scratch(const graph *g, const direction *d)
+{
+    return line_up(panel_floats(g, d)) + line_up((size_t)d->chunk * sizeof(size_t) / sizeof(float));
+}
+
+int conv2d_plan(graph *g, op *o, err *e)
+{
+    const vertex *v = &g->vertices[o->v], *x = &g->vertices[o->x];
+    conv *c = calloc(1, sizeof *c);
+    size_t L = (size_t)g->k->lanes;
+    double gflop = 2e-9 * v->C * v->pixels * (double)g->params[v->param[0]].info.fan_in;
+
+    if (!c)
+        return err_nomem(e);
+    o->state = c;
+    if (v->stride * v->stride > MAX_CLASSES)
+        return err_set(e, ERR_RUN, "a convolution of stride %d", v->stride);
+    c->forward = forward_direction(g, v, x);
+    o->scratch = direction_scratch(g, &c->forward);
+    op_report(g, o, 0, "panel", gflop);
+    if (g->use != GRAPH_TRAIN)
+        return 0;
+
+    o->keep_x = true;
+    op_report(g, o, 2, "panel", gflop);
+    size_t stage = panel_floats(g, &c->forward) + (size_t)v->blocks * c->forward.chunk * L;
+    c->panels = (int)(STAGE_FLOATS / stage);
+    if (c->panels < 1)
+        c->panels = 1;
+    o->shared = (size_t)c->panels * stage;
+    if (o->x_grad) {
+        op_report(g, o, 1, c->forward.plain ? "plain loops" : "panel", gflop);
+        if (!c->forward.plain)
+            plan_classes(g, v, x, c);
+        size_t weights = 0;
+        for (int i = 0; i < c->class_count; i++) {
+            const direction *d = &c->classes[i];
+            if (o->scratch < direction_scratch(g, d))
+                o->scratch = direction_scratch(g, d);
+            weights = d->w_at + (size_t)d->out_blocks * d->runs * L * L;
+        }
+        if (o->shared < weights)
+            o->shared = weights;
+    }
+    return 0;
+}
+
+/* ---- One direction ------------------------------------------------------------------ */
+
+typedef struct conv_run {
+    graph *g;
+    const op *o;
+    const conv *c;
+    const direction *directions;
+    int count, rows;
+    const float *src, *weights, *bias;
+    float *out;
+    bool accumulate;
+} conv_run;
+
+static int direction_jobs(const direction *d, int rows)
+{
+    return (int)(((int64_t)rows * d->at.H * d->at.W + d->chunk - 1) / d->chunk);
+}
+
+/* Where lattice pixels first..first+count-1 lie in the output, in floats. */
+static void output_places(const graph *g, const direction *d, int64_t first, int count, size_t *at)
+{
+    const lattice *l = &d->at;
+    size_t L = (size_t)g->k->lanes, row = (size_t)d->out_blocks * l->out_H * l->out_W;
+    int x = (int)(first % l->W), y = (int)(first / l->W % l->H);
+    size_t n = (size_t)(first / l->W / l->H);
+
+    for (int i = 0; i < count; i++) {
+        size_t pixel = (size_t)(y * l->out_step + l->out_y) * l->out_W + (size_t)(x * l->out_step + l->out_x);
+        at[i] = (n * row + pixel) * L;
+        if (++x == l->W) {
+            x = 0;
+            if (++y == l->H) {
+                y = 0;
+                n++;
+            }
+        }
+    }
+}
+
+static void direction_job(void *arg, int job, int thread)
+{
+    const conv_run *r = arg;
+    const graph *g = r->g;
+    const direction *d = r->directions;
+
+    while (job >= direction_jobs(d, r->rows))
+        job -= direction_jobs(d++, r->rows);
+
+    size_t L = (size_t)g->k->lanes;
+    int64_t first = (int64_t)job * d->chunk, total = (int64_t)r->rows * d->at.H * d->at.W;
+    int pixels = total - first < d->chunk ? (int)(total - first) : d->chunk;
+    float *panel = thread_scratch(g, thread);
+    size_t *places = (size_t *)(panel + line_up(panel_floats(g, d)));
+
+    pack_args p = {.at = &d->at, .src = r->src, .blocks = d->in_blocks, .H = d->in_H, .W = d->in_W, .panel = panel,
+                   .pitch = d->chunk};
+    (d->plain ? g->k->pack_plain : g->k->pack)(&p, first, pixels);
+    output_places(g, d, first, pixels, places);
+    gemm_args m = {.a = panel, .a_run = (size_t)d->chunk * L, .runs = d->runs, .w = r->weights + d->w_at,
+                   .w_block = (size_t)d->runs * L * (d->plain ? 1 : L), .pixels = pixels, .blocks = d->out_blocks,
+                   .out = r->out, .out_block = (size_t)d->at.out_H * d->at.out_W * L, .out_pixel = places,
+                   .bias = r->bias, .add = r->accumulate ? r->out : NULL};
+    (d->plain ? g->k->gemm_plain : g->k->gemm)(&m);
+}
+
+static void run_directions(conv_run *r)
+{
+    int jobs = 0;
+
+    for (int i = 0; i < r->count; i++)
+        jobs += direction_jobs(&r->directions[i], r->rows);
+    team_run(r->g->team, jobs, direction_job, r);
+}
+
+/* (N, C, H, W) -> (N, K, H', W') */
+void conv2d_forward(graph *g, op *o, int n)
+{
+    const vertex *v = &g->vertices[o->v];
+    const conv *c = o->state;
+    const float *src = c->forward.plain ? g->vertices[o->x].plain_value : value_of(g, o->x);
+
+    run_directions(&(conv_run){
+        .g = g, .o = o, .c = c, .directions = &c->forward, .count = 1, .rows = graph_rows(g, o->v, n), .src = src,
+        .weights = g->weights + g->params[v->param[0]].info.offset,
+        .bias = v->param[1] < 0 ? NULL : g->weights + g->params[v->param[1]].info.offset, .out = value_of(g, o->y)});
+}
+
+/* ---- Gradient of the data ------------------------------------------------------------ */
+
+/* Weights of class d as [C/L][K/L][taps of the class][L of K][L of C]. */
+static void transpose_job(void *arg, int cb, int thread)
+{
+    const conv_run *r = arg;
+    const vertex *v = &r->g->vertices[r->o->v];
+    size_t L = (size_t)r->g->k->lanes, taps = (size_t)v->kernel * v->kernel;
+
+    (void)thread;
+    for (int i = 0; i < r->c->class_count; i++) {
+        const direction *d = &r->c->classes[i];
+        float *dst = r->g->shared + d->w_at + (size_t)cb * d->runs * L * L;
+        for (int kb = 0; kb < d->in_blocks; kb++) {
+            const float *src = r->weights + ((size_t)kb * d->out_blocks + cb) * taps * L * L;
+            for (int t = 0; t < (int)taps; t++)
+                if (reaches(v, d->at.out_y, t / v->kernel) && reaches(v, d->at.out_x, t % v->kernel)) {
+                    r->g->k->transpose(src + t * L * L, dst);
+                    dst += L * L;
+                }
+        }
+    }
+}
+
+/* For tests: a stem's input gradient, (N, C, H, W) blocked, by plain loops. */
+static void stem_data_job(void *arg, int n, int thread)
+{
+    const conv_run *r = arg;
+    const vertex *v = &r->g->vertices[r->o->v], *x = &r->g->vertices[r->o->x];
+    int L = r->g->k->lanes;
+    const float *dy = r->src + (size_t)n * row_size(r->g, v);
+    float *dx = r->out + (size_t)n * row_size(r->g, x);
+    int taps = v->kernel * v->kernel;
+
+    (void)thread;
+    if (!r->accumulate)
+        memset(dx, 0, row_size(r->g, x) * sizeof(float));
+    for (int k = 0; k < v->C; k++)
+        for (int p = 0; p < v->pixels; p++) {
+            float d = dy[((size_t)(k / L) * v->pixels + p) * L + k % L];
+            for (int c = 0; c < x->C; c++)
+                for (int t = 0; t < taps; t++) {
+                    int iy = p / v->W * v->stride + t / v->kernel - v->pad, ix = p % v->W * v->stride + t % v->kernel - v->pad;
+                    if (iy >= 0 && iy < x->H && ix >= 0 && ix < x->W)
+                        dx[((size_t)iy * x->W + ix) * L + c] +=
+                            d * r->weights[((size_t)(k / L) * x->C * taps + c * taps + t) * L + k % L];
+                }
+        }
+}
+
+static void clear_job(void *arg, int n, int thread)
+{
+    const conv_run *r = arg;
+    size_t row = row_size(r->g, &r->g->vertices[r->o->x]);
+
+    (void)thread;
+    memset(r->out + (size_t)n * row, 0, row * sizeof(float));
+}
+
+static void backward_data(graph *g, op *o, int rows)
+{
+    const vertex *v = &g->vertices[o->v];
+    const conv *c = o->state;
+    conv_run r = {.g = g, .o = o, .c = c, .directions = c->classes, .count = c->class_count, .rows = rows,
+                  .src = grad_of(g, o->y), .weights = g->weights + g->params[v->param[0]].info.offset,
+                  .out = grad_of(g, o->x), .accumulate = o->x_accumulate};
+
+    if (c->forward.plain) {
+        team_run(g->team, rows, stem_data_job, &r);
+        return;
+    }
+    team_run(g->team, g->vertices[o->x].blocks, transpose_job, &r);
+    if (!c->covers && !r.accumulate)
+        team_run(g->team, rows, clear_job, &r);
+    r.weights = g->shared;
+    run_directions(&r);
+}
+
+/* ---- Gradient of the weights ----------------------------------------------------------- */
+
+typedef struct stage {
+    graph *g;
+    const direction *d;
+    const float *x, *dy;
+    float *dw, *dbias;
+    int64_t first, total; /* pixels */
+    int rows, count;         /* panels in this stage */
+    float *panels, *outputs; /* [panels] of input panels and of dy [K/L][chunk][L] */
+} stage;
+
+static int stage_pixels(const stage *s, int panel, int64_t *first)
+{
+    *first = s->first + (int64_t)panel * s->d->chunk;
+    int64_t left = s->total - *first;
+    return left < s->d->chunk ? (int)left : s->d->chunk;
+}
+
+static void stage_pack_job(void *arg, int panel, int thread)
+{
+    const stage *s = arg;
+    const direction *d = s->d;
+    const lattice dy_at = {.H = d->at.H, .W = d->at.W, .step = 1, .taps = 1};
+    int64_t first;
+    int pixels = stage_pixels(s, panel, &first);
+
+    (void)thread;
+    pack_args p = {.at = &d->at, .src = s->x, .blocks = d->in_blocks, .H = d->in_H, .W = d->in_W,
+                   .panel = s->panels + (size_t)panel * panel_floats(s->g, d), .pitch = d->chunk};
+    (d->plain ? s->g->k->pack_plain : s->g->k->pack)(&p, first, pixels);
+    p = (pack_args){.at = &dy_at, .src = s->dy, .blocks = d->out_blocks, .H = d->at.H, .W = d->at.W,
+                    .panel = s->outputs + (size_t)panel * d->out_blocks * d->chunk * s->g->k->lanes, .pitch = d->chunk};
+    s->g->k->pack(&p, first, pixels);
+}
+
+/* A job of the products: a few runs of the reduction times two blocks of outputs. */
+enum { JOB_RUNS = 4, JOB_PLAIN_RUNS = 32 };
+
+static int job_runs(const direction *d)
+{
+    return d->plain ? JOB_PLAIN_RUNS : JOB_RUNS;
+}
+
+static void stage_product_job(void *arg, int job, int thread)
+{
+    const stage *s = arg;
+    const direction *d = s->d;
+    size_t L = (size_t)s->g->k->lanes, block = (size_t)d->chunk * L;
+    int groups = ceil_div(d->runs, job_runs(d)), run = job % groups * job_runs(d), kb = job / groups * 2;
+
+    (void)thread;
+    for (int i = 0; i < s->count; i++) {
+        int64_t first;
+        wgrad_args w = {.a = s->panels + (size_t)i * panel_floats(s->g, d), .a_run = block, .first = run,
+                        .runs = d->runs - run < job_runs(d) ? d->runs - run : job_runs(d),
+                        .d = s->outputs + ((size_t)i * d->out_blocks + kb) * block, .d_block = block,
+                        .pixels = stage_pixels(s, i, &first), .blocks = d->out_blocks - kb < 2 ? 1 : 2,
+                        .dw_block = (size_t)d->runs * L * (d->plain ? 1 : L), .accumulate = s->first > 0 || i > 0};
+        w.dw = s->dw + kb * w.dw_block;
+        (d->plain ? s->g->k->wgrad_plain : s->g->k->wgrad)(&w);
+    }
+}
+
+static void bias_job(void *arg, int kb, int thread)
+{
+    const stage *s = arg;
+    size_t L = (size_t)s->g->k->lanes, plane = (size_t)s->d->at.H * s->d->at.W * L;
+
+    (void)thread;
+    s->g->k->sum(s->dy + kb * plane, s->rows, s->d->out_blocks * plane, s->d->at.H * s->d->at.W, s->dbias + kb * L);
+}
+
+/*
+ * Stage by stage: all threads pack panels, then each takes some of the
+ * weights. An element is summed by one thread in the order of the pixels,
+ * so the result does not depend on the number of threads.
+ */
+static void backward_weights(graph *g, op *o, int rows)
+{
+    const vertex *v = &g->vertices[o->v];
+    const conv *c = o->state;
+    const direction *d = &c->forward;
+    stage s = {.g = g, .d = d, .dy = grad_of(g, o->y), .rows = rows, .total = (int64_t)rows * v->pixels,
+               .x = d->plain ? g->vertices[o->x].plain_value : value_of(g, o->x),
+               .dw = g->grads + g->params[v->param[0]].info.offset, .panels = g->shared,
+               .outputs = g->shared + (size_t)c->panels * panel_floats(g, d)};
+
+    for (; s.first < s.total; s.first += (int64_t)c->panels * d->chunk) {
+        int64_t left = (s.total - s.first + d->chunk - 1) / d->chunk;
+        s.count = left < c->panels ? (int)left : c->panels;
+        team_run(g->team, s.count, stage_pack_job, &s);
+        team_run(g->team, ceil_div(d->runs, job_runs(d)) * ceil_div(d->out_blocks, 2), stage_product_job, &s);
+    }
+    if (v->param[1] >= 0) {
+        s.dbias = g->grads + g->params[v->param[1]].info.offset;
+        team_run(g->team, v->blocks, bias_job, &s);
+    }
+}
+
+void conv2d_backward(graph *g, op *o, int n)
+{
+    int rows = graph_rows(g, o->v, n);
+    double begin = op_begin(g);
+
+    backward_weights(g, o, rows);
+    op_end(g, o, 2, begin);
+    if (o->x_grad)
+        backward_data(g, o, rows);
+}
+
+/* ---- Reference ----------------------------------------------------------------------------- */
+
+/* Calls for each pair of an output and an input element that a weight connects. */
+#define EACH_PRODUCT(o, yi, xi, wi, statement)                                                                 do {                                                                                                           const vertex *v_ = (o)->v, *x_ = (o)->in[0];                                                               int H_ = x_->H ? x_->H : 1, W_ = x_->W ? x_->W : 1, K_ = v_->kernel;                                       int P_ = v_->pixels, Wo_ = v_->W ? v_->W : 1;                                                              for (int n_ = 0; n_ < (o)->n; n_++)                                                                            for (int k_ = 0; k_ < v_->C; k_++)                                                                             for (int p_ = 0; p_ < P_; p_++)                                                                                for (int c_ = 0; c_ < x_->C; c_++)                                                                             for (int t_ = 0; t_ < K_ * K_; t_++) {                                                                         int iy_ = p_ / Wo_ * v_->stride + t_ / K_ - v_->pad;                                                       int ix_ = p_ % Wo_ * v_->stride + t_ % K_ - v_->pad;                                                       if (iy_ < 0 || iy_ >= H_ || ix_ < 0 || ix_ >= W_)                                                              continue;                                                                                              size_t yi = ((size_t)n_ * v_->C + k_) * P_ + p_;                                                           size_t xi = (((size_t)n_ * x_->C + c_) * H_ + iy_) * W_ + ix_;                                             size_t wi = ((size_t)k_ * x_->C + c_) * K_ * K_ + t_;                                                      statement;                                                                                             }                                                                                      } while (0)
+
+void conv2d_reference_forward(const ref_op *o)
+{
+    size_t count = (size_t)o->n * o->v->C * o->v->pixels;
+
+    for (size_t i = 0; i < count; i++)
+        o->y[i] = o->param[1] ? o->param[1][i / o->v->pixels % o->v->C] : 0;
+    EACH_PRODUCT(o, yi, xi, wi, o->y[yi] += o->param[0][wi] * o->x[0][xi]);
+}
+
+void conv2d_reference_backward(const ref_op *o)
+{
+    size_t count = (size_t)o->n * o->v->C * o->v->pixels;
+
+    for (size_t i = 0; o->param[1] && i < count; i++)
+        o->dparam[1][i / o->v->pixels % o->v->C] += o->dy[i];
+    EACH_PRODUCT(o, yi, xi, wi, o->dparam[0][wi] += o->dy[yi] * o->x[0][xi]);
+    EACH_PRODUCT(o, yi, xi, wi, o->dx[0][xi] += o->dy[yi] * o->param[0][wi]);
+}
+
+const layer layer_conv2d = {"conv2d", conv2d_plan, conv2d_forward, conv2d_backward, conv2d_reference_forward,
+                            conv2d_reference_backward};
