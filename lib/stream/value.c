@@ -565,9 +565,8 @@ static int json_float(double f, buf *out, err *e)
         if (strtod(text, NULL) == f)
             break;
     }
-    if (!strpbrk(text, ".e"))
-        strcat(text, ".0"); /* still a float when it is read back */
-    return buf_add(out, text, strlen(text), e);
+    /* Still a float when it is read back. */
+    return buf_addf(out, e, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
 }
 
 static int json_hex(const value *v, buf *out, err *e)

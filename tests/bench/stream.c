@@ -7,6 +7,7 @@
  *     build/release/tests/bench/stream [ROUNDS [MIB]]
  */
 #include "base/io.h"
+#include "base/opt.h"
 #include "base/progress.h"
 #include "stream/stream.h"
 
@@ -228,14 +229,15 @@ static void measure(int side, size_t mib, int rounds)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : 7;
-    size_t mib = argc > 2 ? (size_t)atoi(argv[2]) : 512;
+    int64_t rounds = 7, mib = 512;
 
-    if (rounds < 1 || rounds > 64)
+    if ((argc > 1 && opt_int(argv[1], &rounds)) || rounds < 1 || rounds > 64)
         die("ROUNDS is from 1 to 64");
+    if ((argc > 2 && opt_int(argv[2], &mib)) || mib < 1 || mib > 1 << 20)
+        die("MIB is from 1 to 1048576");
     printf("image_bytes\trecords\tbest_chunk_KiB\tbare_MB/s\tstream_MB/s\trecords/s\tpercent_of_bare\n");
     fflush(stdout);
-    measure(224, mib, rounds);
-    measure(32, mib, rounds);
+    measure(224, (size_t)mib, (int)rounds);
+    measure(32, (size_t)mib, (int)rounds);
     return 0;
 }
