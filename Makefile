@@ -12,10 +12,10 @@ WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 PKG     := vips libdeflate nettle libjpeg
 # msgpack-c's pkg-config name is msgpack on Debian 12 and msgpack-c elsewhere.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-PKGFLAGS := $(shell pkg-config --cflags $(PKG) $(MSGPACK) 2>/dev/null | sed 's/-I/-isystem /g')
 PKGLIBS  := $(shell pkg-config --libs $(PKG) $(MSGPACK) 2>/dev/null)
+pkgflags  = $(shell pkg-config --cflags $(1) 2>/dev/null | sed 's/-I/-isystem /g')
 # -ffp-contract=off: arithmetic outside lib/nn must not depend on the instruction set.
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -ffp-contract=off -fno-math-errno -pthread -Ilib $(PKGFLAGS) $(SAN) $(LAYERFLAGS) $(CFLAGS)
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -ffp-contract=off -fno-math-errno -pthread -Ilib $(SAN) $(LAYERFLAGS) $(CFLAGS)
 # Each program links only what it uses.
 LIBS     = -Wl,--as-needed $(PKGLIBS) -ldnnl -lm -pthread
 
@@ -47,30 +47,39 @@ PAGES   := $(wildcard man/*.[1-8])
 
 all: $(PROGS) ## build the programs into build/release
 
+# Commands are shown in short; V=1 shows them whole.
+ifeq ($(V),)
+say = @echo '  $(1)  $(patsubst $(B)/%,%,$@)';
+endif
+
 # ---- Compile -------------------------------------------------------------------
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_$(notdir $*)) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CFLAGS_ALL) $(CFLAGS_$(notdir $*)) -MMD -MP -c -o $@ $<
 
+# Foreign headers are seen only by the layer that may include them.
+VIPSFLAGS    := $(call pkgflags,vips libjpeg)
+MSGPACKFLAGS := $(call pkgflags,$(MSGPACK))
+$(B)/lib/image/%.o: LAYERFLAGS = $(VIPSFLAGS)
+$(B)/lib/stream/%.o: LAYERFLAGS = $(MSGPACKFLAGS)
 # The one layer whose arithmetic may use what the processor offers.
 $(B)/lib/nn/%.o: LAYERFLAGS = -O3 -ffp-contract=fast
 
 $(B)/libtools.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 $(B)/ssl-%: $(B)/tools/ssl-%.o $(B)/tools/tool.o $(B)/libtools.a
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libtools.a
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
+	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libtools.a
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtools.a
-	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # ---- Packages ------------------------------------------------------------------
 
@@ -83,12 +92,14 @@ deps-all: ## the same, for every target
 # ---- Run and test --------------------------------------------------------------
 
 # A second make, because the first looked for libraries before they were installed.
+AGAIN = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 demo: deps ## pretrain on Fashion-MNIST and print one table (under 10 minutes)
-	@$(MAKE) --no-print-directory all
+	@$(AGAIN) all
 	@BIN=$(B) OUT=build/demo pipelines/demo
 
 test: deps ## install what is missing, build, and run the unit and the CLI tests
-	@$(MAKE) --no-print-directory check
+	@$(AGAIN) check
 
 check: ## the same without installing anything
 	@rc=0; $(MAKE) --no-print-directory unit || rc=1; $(MAKE) --no-print-directory cli || rc=1; exit $$rc
@@ -119,17 +130,17 @@ sanitized-check sanitized-cli: sanitized-%:
 	for f in $(REPORTS)/*; do [ ! -f "$$f" ] || { cat "$$f"; rc=1; }; done; exit $$rc
 
 asan: ## all tests under AddressSanitizer, with leaks
-	@$(MAKE) --no-print-directory FLAVOUR=asan SAN='-fsanitize=address -fno-omit-frame-pointer' sanitized-check
+	@$(AGAIN) FLAVOUR=asan SAN='-fsanitize=address -fno-omit-frame-pointer' sanitized-check
 
 ubsan: ## all tests under UndefinedBehaviorSanitizer
-	@$(MAKE) --no-print-directory FLAVOUR=ubsan SAN='-fsanitize=undefined -fno-sanitize-recover=all' sanitized-check
+	@$(AGAIN) FLAVOUR=ubsan SAN='-fsanitize=undefined -fno-sanitize-recover=all' sanitized-check
 
 tsan: ## the CLI tests under ThreadSanitizer (Criterion does not run under it)
-	@$(MAKE) --no-print-directory FLAVOUR=tsan SAN=-fsanitize=thread sanitized-cli
+	@$(AGAIN) FLAVOUR=tsan SAN=-fsanitize=thread sanitized-cli
 
 FUZZ_SECONDS ?= 60
 fuzz: ## run each fuzz target for FUZZ_SECONDS
-	@$(MAKE) --no-print-directory CC=clang FLAVOUR=fuzz SAN='-fsanitize=fuzzer-no-link,address' fuzz-run
+	@$(AGAIN) CC=clang FLAVOUR=fuzz SAN='-fsanitize=fuzzer-no-link,address' fuzz-run
 
 fuzz-run: $(FUZZERS)
 	@for t in $(FUZZERS); do n=$${t##*/}; echo "fuzz: $$n"; \

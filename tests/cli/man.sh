@@ -1,6 +1,7 @@
 # Every command that the manual pages and the README show: it parses (--dry-run), and where
 # the page calls it runnable it runs, in a folder with some photographs.
 . "$(dirname "$0")/lib.sh"
+. "$SRC/tests/cli/fixtures"
 
 # Each program is replaced by one that only checks its command line; anything else in a
 # pipe does nothing, and what it would start (ssh, xargs, nice) is checked in its place.
@@ -21,7 +22,7 @@ cat >others.bash <<'END'
 command_not_found_handle() {
     while [ $# -gt 0 ]; do
         case $1 in
-        ssl-*) "$@"; return ;;
+        ssl-*) [ ! -x "$T/shim/$1" ] || "$@"; return ;;
         *) shift ;;
         esac
     done
@@ -29,7 +30,7 @@ command_not_found_handle() {
 F=$FASHION
 END
 RAN=$T/ran WRONG=$T/wrong
-export RAN WRONG
+export RAN WRONG T
 
 # parses WHERE FILE: the commands in FILE are well formed, and every program they name was checked.
 parses() {
@@ -46,26 +47,9 @@ parses() {
     if [ -s "$WRONG" ]; then fail "$1" "$(cat "$2")" "$(cat "$WRONG" "$T/said")"; else pass; fi
 }
 
-# photos/{train,test}/{cat,dog,ship}/NN.ppm: noise, with a mean that tells the class.
-photographs() {
-    for split in train test; do
-        for class in cat dog ship; do
-            mkdir -p "photos/$split/$class"
-            for i in 1 2 3 4 5 6 7 8; do
-                awk -v seed="$split$class$i" -v class="$class" 'BEGIN {
-                    for (i = 1; i <= length(seed); i++) s = (s * 31 + index("abcdefghijklmnopqrstuvwxyz0123456789", substr(seed, i, 1))) % 65521
-                    base = class == "cat" ? 40 : class == "dog" ? 100 : 160
-                    print "P3 40 36 255"
-                    for (i = 0; i < 40 * 36 * 3; i++) { s = (s * 1103 + 12345) % 65521; print base + s % 80 }
-                }' >"photos/$split/$class/$i.ppm"
-            done
-        done
-    done
-}
-
 tab=$(printf '\t')
 mkdir run blocks
-(cd run && photographs)
+photographs run/photos
 for page in "$SRC"/man/*.[1-8] "$SRC"/README.md "$SRC"/examples/*.md; do
     [ -f "$page" ] || continue
     awk -f "$SRC/tests/cli/examples.awk" "$page" >list
