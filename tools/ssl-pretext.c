@@ -26,11 +26,11 @@ static const opt opts[] = {
 static int list(FILE *f, err *e)
 {
     (void)e;
+    fputs("Tasks, with their parameters (defaults):\n", f);
     for (const pretext_task *const *t = pretext_tasks; *t; t++) {
-        fprintf(f, "%-12s %s\n", (*t)->name, (*t)->help);
+        fprintf(f, "  %-12s %s\n", (*t)->name, (*t)->help);
         for (const pretext_param *q = (*t)->params; q && q->name; q++)
-            fprintf(f, "    %s=%s%*s %s\n", q->name, q->standard ? q->standard : "...",
-                    (int)(16 - strlen(q->name) - strlen(q->standard ? q->standard : "...")), "", q->help);
+            fprintf(f, "      %-10s %s (%s)\n", q->name, q->help, q->standard ? q->standard : "required");
     }
     return 0;
 }

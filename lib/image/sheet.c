@@ -140,7 +140,7 @@ static int columns_of(int n)
 /* The side up to which images are enlarged, and above which they are reduced, where a card has n. */
 static int side_up(int n)
 {
-    return n == 1 ? 128 : n <= 3 ? 112 : n <= 5 ? 96 : 64;
+    return n <= 3 ? 128 : n <= 5 ? 96 : 64;
 }
 
 static int side_down(int n)

@@ -172,14 +172,31 @@ static void number(para *p, const char *label, int64_t v, const char *unknown)
     para_end(p);
 }
 
-/* A map as key=value words; a map inside it is flattened. */
+/* key=string string ..., each a word of its own. */
+static void para_strings(para *p, const char *key, const value *list)
+{
+    para_pair(p, key, list->child[0]);
+    for (size_t i = 1; i < list->n; i++)
+        if (list->child[i]->type == VALUE_STR)
+            para_text(p, 1, list->child[i]->s, "");
+}
+
+/* A map as key=value words, flattened; what is null is not mentioned. Depth is bounded by the format. */
 static void pairs(para *p, const value *map)
 {
-    for (size_t i = 0; map->type == VALUE_MAP && i < map->n; i++)
-        if (map->child[i]->type == VALUE_MAP)
-            pairs(p, map->child[i]);
-        else
-            para_pair(p, map->key[i], map->child[i]);
+    for (size_t i = 0; map->type == VALUE_MAP && i < map->n; i++) {
+        const value *v = map->child[i];
+        value_type first = v->type == VALUE_ARRAY && v->n > 0 ? v->child[0]->type : VALUE_NIL;
+        if (v->type == VALUE_MAP)
+            pairs(p, v);
+        else if (first == VALUE_STR)
+            para_strings(p, map->key[i], v);
+        else if (first == VALUE_MAP)
+            for (size_t k = 0; k < v->n; k++)
+                pairs(p, v->child[k]);
+        else if (v->type != VALUE_NIL)
+            para_pair(p, map->key[i], v);
+    }
 }
 
 static void map_paragraph(para *p, const char *label, const value *map)
@@ -334,7 +351,7 @@ static int tensor_line(const field *x, int indent, int name_width, buf *out, err
     from = out->n;
     if (describe_text(x->name, x->name_len, out, e) ||
         buf_addf(out, e, "%*s", name_width > (int)(out->n - from) ? name_width - (int)(out->n - from) : 0, "") ||
-        buf_addf(out, e, "  %s %-12s", dtype_name(x->t.type), tensor_shape_text(x->t.ndim, x->t.shape, shape)) ||
+        buf_addf(out, e, "  %s %-14s", dtype_name(x->t.type), tensor_shape_text(x->t.ndim, x->t.shape, shape)) ||
         (n <= FEW ? elements(&x->t, out, e) : statistics(&x->t, out, e)))
         return -1;
     return buf_add(out, "\n", 1, e);

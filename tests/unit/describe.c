@@ -66,8 +66,8 @@ Test(describe, a_sample)
     cr_assert_eq(header_init(&h, KIND_EMBEDDINGS, &e), 0);
     cr_assert_eq(describe_sample(&h, &s, 12, &b, &e), 0);
     cr_assert_str_eq(text(&b), "sample 12  key x  index -5  split train  class cat\n"
-                               "    embedding  <f4 [9]           min 1  max 7  mean 4  2 not finite\n"
-                               "    target     <i4 [2]           -1 70000\n");
+                               "    embedding  <f4 [9]             min 1  max 7  mean 4  2 not finite\n"
+                               "    target     <i4 [2]             -1 70000\n");
     buf_free(&b);
     frame_free(&f);
     header_clear(&h);

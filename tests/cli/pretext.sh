@@ -1,0 +1,105 @@
+# ssl-pretext: tasks over real images, the header it writes, threads, faults.
+. "$(dirname "$0")/lib.sh"
+
+# Two kinds of real images: grey and square, colour and of any shape.
+if [ -d "$FASHION" ]; then
+    ok "load grey images" 'ssl-load $FASHION --gray --split train --limit 300 >grey.ssl'
+else
+    skip "grey images" "no $FASHION"
+fi
+if [ -f "$DATA/cifar10-test.tar" ]; then
+    ok "load small colour images" 'ssl-load $DATA/cifar10-test.tar --limit 300 >colour.ssl'
+    ok "load photographs" 'ssl-load $DATA/clothing-160.tar --split val --limit 40 >photos.ssl'
+else
+    skip "colour images" "no $DATA"
+fi
+
+# ---- the table and the command line
+prints '^  rotate +[a-z]' "--list names the tasks" 'ssl-pretext --list'
+prints 'angles .*\(4\)' "--list shows defaults" 'ssl-pretext --list'
+exits 2 "a task is needed" 'ssl-pretext'
+exits 2 "one task only" 'ssl-pretext rotate labels'
+exits 2 "an unknown task" 'ssl-pretext knit'
+says "did you mean 'rotate'" "a misspelt task" 'ssl-pretext rotat'
+says "may be 2\|4" "a value that is not offered" 'ssl-pretext rotate:angles=3'
+says "no parameter 'angle'" "a misspelt parameter" 'ssl-pretext rotate:angle=4'
+exits 2 "an unknown normalisation" 'ssl-pretext rotate --normalize nonsense'
+exits 2 "no threads" 'ssl-pretext rotate -j 0'
+ok "--dry-run opens nothing" 'ssl-pretext --dry-run rotate:angles=2 --keep -j 3 </dev/null'
+
+for s in grey colour; do
+    [ -f $s.ssl ] || continue
+    # ---- what comes out
+    ok "rotate $s" "ssl-pretext rotate <$s.ssl >$s.rot"
+    ok "$s examples are whole and as the header says" "ssl-show --check $s.rot"
+    is 300 "one frame out for each in, $s" "ssl-show --check --json $s.rot | sed -n 's/^    \"samples\": \\([0-9]*\\),\$/\\1/p'"
+    prints '^kind +examples' "the kind, $s" "ssl-show $s.rot"
+    prints '^objective +name=classify task=rotate classes=4' "the objective, $s" "ssl-show $s.rot"
+    prints 'input +\|u1 \[4,' "four inputs, $s" "ssl-show $s.rot"
+    prints 'target +<i4 \[4\] +0 1 2 3$' "four targets, $s" "ssl-show $s.rot"
+    prints '^history +ssl-load ' "the history keeps what was before, $s" "ssl-show $s.rot"
+    prints '^ +ssl-pretext .*angles=4 keep=false .*task=rotate' "the history remembers defaults, $s" "ssl-show $s.rot"
+    ok "labels $s" "ssl-pretext labels <$s.ssl >$s.lab"
+    prints '^objective +name=classify task=labels classes=10' "labels' objective, $s" "ssl-show $s.lab"
+    ok "labels $s are whole" "ssl-show --check $s.lab"
+
+    # ---- threads, repetition
+    for j in 1 2 4; do
+        ok "-j $j, $s" "ssl-pretext rotate -j $j <$s.ssl >$s.$j"
+        same $s.rot $s.$j "-j $j gives the same bytes, $s"
+    done
+
+    # ---- --keep
+    ok "--keep $s" "ssl-pretext rotate --keep <$s.ssl >$s.keep"
+    prints 'image +\|u1' "--keep keeps the image, $s" "ssl-show $s.keep"
+    exits 1 "no image without --keep, $s" "ssl-show $s.rot | grep -q 'image  *|u1'"
+    ok "two angles $s" "ssl-pretext rotate:2 <$s.ssl >$s.two"
+    prints 'target +<i4 \[2\] +0 1$' "two targets, $s" "ssl-show $s.two"
+
+    # ---- the input transform
+    prints '^transform .*normalize=image$' "--normalize, $s" "ssl-pretext rotate --normalize image <$s.ssl | ssl-show"
+    prints '^seed +7$' "--seed, $s" "ssl-pretext rotate --seed 7 <$s.ssl | ssl-show"
+    exits 3 "examples are not taken, $s" "ssl-pretext rotate <$s.rot"
+    says 'stream of examples; expected images or views' "both kinds are named, $s" "ssl-pretext rotate <$s.rot"
+
+    # ---- faults
+    exits 3 "a truncated stream, $s" "head -c 20000 $s.ssl | ssl-pretext rotate"
+    says 'stream truncated after [0-9]+ samples' "says where it was truncated, $s" "head -c 20000 $s.ssl | ssl-pretext rotate"
+    is 1 "one message for three stages, $s" \
+        "head -c 20000 $s.ssl | { ssl-pretext rotate | ssl-show --through 2>&1 >/dev/null | grep -c 'truncated'; } 2>&1 | grep -c truncated"
+    exits 3 "three stages stop, $s" "head -c 20000 $s.ssl | ssl-pretext rotate | ssl-show >/dev/null"
+    exits 1 "a full disk, $s" "ssl-pretext rotate <$s.ssl >/dev/full"
+    says 'No space left on device' "a full disk is named, $s" "ssl-pretext rotate <$s.ssl >/dev/full"
+    ok "a reader that stops, $s" "{ ssl-pretext rotate <$s.ssl; echo \$? >$s.status; } | head -c 1000 >/dev/null; [ \$(cat $s.status) = 0 ]"
+done
+[ ! -f grey.ssl ] || prints '^transform +space=gray normalize=gray' "grey images" 'ssl-show grey.rot'
+[ ! -f colour.ssl ] || prints '^transform +space=rgb normalize=imagenet' "colour images" 'ssl-show colour.rot'
+
+exits 3 "an empty input" ': | ssl-pretext rotate'
+exits 3 "text is not a stream" 'echo hello | ssl-pretext rotate'
+
+if [ -f photos.ssl ]; then
+    exits 3 "a quarter turn needs a square" 'ssl-pretext rotate <photos.ssl'
+    says "^ssl-pretext: sample 0 '.*': rotate: the image is [0-9]+x[0-9]+ pixels" "the sample and its size are named" \
+        'ssl-pretext rotate <photos.ssl'
+    ok "half a turn takes any shape" 'ssl-pretext rotate:2 <photos.ssl | ssl-show --check'
+    ok "labels take any shape" 'ssl-pretext labels <photos.ssl | ssl-show --check'
+fi
+
+# ---- views: each is rotated
+if [ -f colour.ssl ]; then
+    ok "two views" 'ssl-augment --views 2 flip <colour.ssl | ssl-pretext rotate >views.rot'
+    prints 'target +<i4 \[8\] +0 1 2 3 0 1 2 3$' "the rotations of one view, then of the next" 'ssl-show views.rot'
+    ok "views are as the header says" 'ssl-show --check views.rot'
+    ok "labels of views" 'ssl-augment --views 2 flip <colour.ssl | ssl-pretext labels | ssl-show --check'
+fi
+
+# ---- unlabelled images
+if [ -f photos.ssl ]; then
+    mkdir flat
+    (cd flat && tar xf "$DATA/clothing-160.tar" --wildcards --strip-components=2 'val/shirt/*')
+    exits 3 "labels without classes" 'ssl-load flat | ssl-pretext labels'
+    says 'labels: the header lists no classes' "labels without classes, the message" 'ssl-load flat | ssl-pretext labels'
+    ok "rotate needs no labels" 'ssl-load flat --size 32 | ssl-pretext rotate | ssl-show --check'
+fi
+end
