@@ -2,6 +2,7 @@
 
 #include "base/opt.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,8 @@ int argument_number(double v, buf *out, err *e)
 {
     char text[40];
 
+    if (v == rint(v) && fabs(v) < 1e15)
+        return buf_addf(out, e, "%.0f", v); /* not 3e+01 */
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v)

@@ -24,7 +24,7 @@ static const param params[] = {
 static int check(argument *a, err *e)
 {
     if ((int)a[KERNEL].lo % 2 == 0)
-        return err_set(e, ERR_USAGE, "blur: kernel %d is not odd", (int)a[KERNEL].lo);
+        return err_set(e, ERR_USAGE, "kernel %d is not odd", (int)a[KERNEL].lo);
     return 0;
 }
 

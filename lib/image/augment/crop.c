@@ -73,9 +73,9 @@ static int crop_check(argument *a, err *e)
     bool resized = a[SCALE].set || a[RATIO].set, padded = a[PAD].set || a[MODE].set || a[FILL].set;
 
     if (resized && padded)
-        return err_set(e, ERR_USAGE, "crop: scale and ratio do not go with pad, mode and fill");
+        return err_set(e, ERR_USAGE, "scale and ratio do not go with pad, mode and fill");
     if (!resized && a[FILTER].set)
-        return err_set(e, ERR_USAGE, "crop: filter needs scale or ratio");
+        return err_set(e, ERR_USAGE, "filter needs scale or ratio");
     if (resized) {
         if (!a[SCALE].set)
             a[SCALE] = (argument){true, 0.08, 1};
@@ -84,7 +84,7 @@ static int crop_check(argument *a, err *e)
         if (!a[FILTER].set)
             a[FILTER] = (argument){true, RESAMPLE_BILINEAR, 0};
         if (a[SCALE].hi == 0)
-            return err_set(e, ERR_USAGE, "crop: a scale of 0 leaves nothing");
+            return err_set(e, ERR_USAGE, "a scale of 0 leaves nothing");
         return 0;
     }
     a[PAD].set = a[MODE].set = true; /* unset, they are 0: nothing, constant, black */
@@ -129,8 +129,8 @@ static int crop_apply(const argument *a, rng *r, const image *src, image *dst, b
     w = src->w + 2 * pad - W;
     h = src->h + 2 * pad - H;
     if (w < 0 || h < 0)
-        return err_set(e, ERR_INPUT, "an image of %d x %d%s is smaller than the crop of %d x %d; use pad or scale",
-                       src->w, src->h, pad ? ", padded," : "", W, H);
+        return err_set(e, ERR_INPUT, "an image of %d x %d%s is smaller than the crop of %d x %d; use %s, or scale",
+                       src->w, src->h, pad ? ", padded," : "", W, H, pad ? "a larger pad" : "pad");
     y = (int)rng_below(r, (uint64_t)h + 1) - pad;
     x = (int)rng_below(r, (uint64_t)w + 1) - pad;
     return window(src, x, y, W, H, (enum border)a[MODE].lo, (int)a[FILL].lo, dst, e);
