@@ -1,0 +1,267 @@
+"""ssl-augment against torchvision and Pillow, on the same images.
+
+Deterministic operations: the largest difference in grey levels is printed and
+must not exceed the limit (0 where Pillow works in integers or in documented
+roundings, 1 for the blur, 2 in no case). Random ones: what was drawn is read
+off the result, and compared with torchvision's own draws by a two-sample
+Kolmogorov-Smirnov test. Parameters are fixed by ranges of no width, which is
+how a user would fix them.
+"""
+import hashlib
+import io
+import itertools
+import os
+import struct
+import subprocess
+import sys
+import tarfile
+import warnings
+import zlib
+
+import msgpack
+import numpy as np
+import torch
+import torchvision.transforms as T
+import torchvision.transforms.functional as F
+from PIL import Image
+from torchvision.transforms import InterpolationMode as I
+
+warnings.filterwarnings("ignore")
+DATA = os.environ.get("DATA", os.path.join(os.environ["SRC"], "..", "shared", "data"))
+torch.set_num_threads(1)  # the images are small
+failures = 0
+
+
+# ---- Streams -----------------------------------------------------------------
+
+def frame(kind, content):
+    body = msgpack.packb(content)
+    body = struct.pack("<I", zlib.crc32(body)) + body
+    return b"\xc9" + struct.pack(">IB", len(body), kind) + body
+
+
+def stream(images):
+    fields = {"key": ["str", []], "index": ["int", []], "image": ["|u1", [-1, -1, images[0].shape[2]]]}
+    header = {"format": "ssl-stream", "version": "1.0", "kind": "images", "fields": fields, "classes": None,
+              "distinct": len(images), "count": len(images), "seed": 0, "objective": None,
+              "input_transform": None, "history": []}
+    frames, digest = [frame(1, header)], hashlib.sha256()
+    for i, a in enumerate(images):
+        f = frame(2, {"key": str(i), "index": i, "image": ["|u1", list(a.shape), a.tobytes()]})
+        digest.update(f[6:10] + struct.pack("<I", len(f) - 6))
+        frames.append(f)
+    frames.append(frame(3, {"frames": len(images), "skipped": 0, "digest": digest.hexdigest()}))
+    return b"".join(frames)
+
+
+def augment(images, *operands):
+    """The images, or views, that ssl-augment makes of (H, W, C) arrays."""
+    out = subprocess.run(["ssl-augment", *operands], input=stream(images), stdout=subprocess.PIPE, check=True).stdout
+    results, at = [], 0
+    while at < len(out):
+        n, kind = struct.unpack(">IB", out[at + 1:at + 6])
+        if kind == 2:
+            sample = msgpack.unpackb(out[at + 10:at + 6 + n])
+            _, shape, data = sample.get("views", sample.get("image"))
+            results.append(np.frombuffer(data, np.uint8).reshape(shape))
+        at += 6 + n
+    assert len(results) == len(images)
+    return results
+
+
+# ---- Images ------------------------------------------------------------------
+
+def real_images():
+    """Some of each size, in colour; None without the data."""
+    images = []
+    for name, count in ("cifar10-test.tar", 40), ("clothing-160.tar", 12):
+        path = os.path.join(DATA, name)
+        if not os.path.exists(path):
+            return None
+        with tarfile.open(path) as tar:
+            files = (m for m in tar if m.isfile() and m.name.endswith((".jpg", ".png")))
+            for m in itertools.islice(files, count):
+                images.append(np.asarray(Image.open(io.BytesIO(tar.extractfile(m).read())).convert("RGB")))
+    return images
+
+
+def gray(a):
+    return np.asarray(Image.fromarray(a).convert("L"))[:, :, None]
+
+
+def pil(a):
+    return Image.fromarray(a[:, :, 0] if a.shape[2] == 1 else a)
+
+
+def array(p):
+    a = np.asarray(p)
+    return a[:, :, None] if a.ndim == 2 else a
+
+
+# ---- Deterministic operations ---------------------------------------------------
+
+def compare(images, operand, reference, limit):
+    global failures
+    worst = differ = total = 0
+    for ours, a in zip(augment(images, *operand.split()), images):
+        theirs = array(reference(pil(a)))
+        assert theirs.shape == ours.shape, (operand, theirs.shape, ours.shape)
+        d = np.abs(ours.astype(int) - theirs)
+        worst, differ, total = max(worst, d.max()), differ + (d > 0).sum(), total + d.size
+    print(f"  {operand:52} {worst} ({100 * differ / total:.3f} % of values)")
+    if worst > limit:
+        print(f"FAIL {operand}: {worst} grey levels apart, at most {limit} allowed")
+        failures += 1
+
+
+def operations():
+    modes = {"nearest": I.NEAREST, "box": I.BOX, "bilinear": I.BILINEAR, "bicubic": I.BICUBIC, "lanczos": I.LANCZOS}
+    for f in 0, 0.3, 0.9, 1.3, 2.5:
+        yield f"jitter:brightness={f}-{f}", lambda p, f=f: F.adjust_brightness(p, f), 0
+        yield f"jitter:contrast={f}-{f}", lambda p, f=f: F.adjust_contrast(p, f), 0
+        yield f"jitter:saturation={f}-{f}", lambda p, f=f: F.adjust_saturation(p, f), 0
+    for f in -0.5, -0.1, 0.05, 0.3, 0.5:
+        yield f"jitter:hue={f}-{f}", lambda p, f=f: F.adjust_hue(p, f), 0
+    yield "gray:p=1", lambda p: F.to_grayscale(p, 3) if p.mode == "RGB" else p, 0
+    for f in 0, 77, 128, 256:
+        yield f"solarize:{f},p=1", lambda p, f=f: F.solarize(p, f), 0
+    yield "flip:p=1", F.hflip, 0
+    yield "vflip:p=1", F.vflip, 0
+    for w, h in (20, 20), (33, 41), (161, 8):
+        yield f"centercrop:{w}x{h}", lambda p, w=w, h=h: F.center_crop(p, (h, w)), 0
+    for name, mode in modes.items():
+        yield f"resize:40,{name}", lambda p, m=mode: F.resize(p, 40, m), 0
+        yield f"resize:23x77,{name}", lambda p, m=mode: F.resize(p, (77, 23), m), 0
+    for d in -350, -90, -30.5, 0, 12, 45, 90, 180, 270:
+        yield f"rotate:{d}-{d},nearest,fill=9", lambda p, d=d: F.rotate(p, d, I.NEAREST, fill=9), 0
+        yield f"rotate:{d}-{d},bilinear", lambda p, d=d: F.rotate(p, d, I.BILINEAR), 1
+    for k, s in itertools.product((3, 9, 23), (0.1, 0.5, 1, 2)):
+        yield f"blur:{k},{s}", lambda p, k=k, s=s: F.gaussian_blur(p, k, s), 1
+    yield "@eval:32", T.Compose([T.Resize(36), T.CenterCrop(32)]), 0
+    yield "resize:40 solarize:100,p=1 blur:5,1.2", lambda p: F.gaussian_blur(F.solarize(F.resize(p, 40), 100), 5, 1.2), 1
+
+
+# ---- Random operations: is what was drawn among what could have been? --------------
+
+def check(name, good, detail=""):
+    global failures
+    print(f"  {name:52} {'ok' if good else 'FAIL'} {detail}")
+    failures += not good
+
+
+def jitter_orders(images):
+    factors = {"brightness": 1.4, "contrast": 0.7, "saturation": 1.3, "hue": 0.08}
+    adjust = {"brightness": F.adjust_brightness, "contrast": F.adjust_contrast,
+              "saturation": F.adjust_saturation, "hue": F.adjust_hue}
+    operand = "jitter:" + ",".join(f"{k}={v}-{v}" for k, v in factors.items())
+    found = 0
+    for ours, a in zip(augment(images, operand), images):
+        for order in itertools.permutations(factors):
+            p = pil(a)
+            for k in order:
+                p = adjust[k](p, factors[k])
+            if np.array_equal(array(p), ours):
+                found += 1
+                break
+    check("jitter is one of the 24 orders, exactly", found == len(images), f"{found}/{len(images)}")
+
+
+def crops(images):
+    small = [a for a in images if a.shape[0] == 32 and a.shape[1] == 32]
+    for name, mode in (("bilinear", I.BILINEAR), ("bicubic", I.BICUBIC)):
+        found = 0
+        for ours, a in zip(augment(small, f"crop:40,scale=0.5-0.5,ratio=1.2-1.2,filter={name}"), small):
+            w, h = round((512 * 1.2) ** 0.5), round((512 / 1.2) ** 0.5)
+            found += any(np.array_equal(array(F.resized_crop(pil(a), y, x, h, w, (40, 40), mode)), ours)
+                         for y in range(33 - h) for x in range(33 - w))
+        check(f"crop with scale is a resized crop, {name}, exactly", found == len(small), f"{found}/{len(small)}")
+    for mode in "constant", "edge", "reflect", "symmetric":
+        found = 0
+        for ours, a in zip(augment(small, f"crop:32,pad=4,mode={mode}"), small):
+            p = F.pad(pil(a), 4, padding_mode=mode)
+            found += any(np.array_equal(array(F.crop(p, y, x, 32, 32)), ours) for y in range(9) for x in range(9))
+        check(f"crop with pad is a crop, {mode}, exactly", found == len(small), f"{found}/{len(small)}")
+
+
+# ---- Distributions ------------------------------------------------------------------
+
+def distance(name, ours, theirs):
+    """Two-sample Kolmogorov-Smirnov; the limit is passed once in 1000 by chance, and seeds are fixed."""
+    a, b = np.sort(ours), np.sort(theirs)
+    x = np.concatenate([a, b])
+    d = np.abs(np.searchsorted(a, x, "right") / len(a) - np.searchsorted(b, x, "right") / len(b)).max()
+    limit = 1.95 * ((len(a) + len(b)) / (len(a) * len(b))) ** 0.5
+    check(f"distribution of {name}", d < limit, f"KS {d:.4f}, limit {limit:.4f}")
+
+
+def distributions():
+    n = 3000
+    torch.manual_seed(1)
+    ramp = np.zeros((120, 200, 3), np.uint8)
+    ramp[:, :, 0] = np.arange(200)
+    ramp[:, :, 1] = np.arange(120)[:, None]
+
+    for scale, ratio in ((0.08, 1), (3 / 4, 4 / 3)), ((0.5, 0.9), (0.5, 3)), ((0.9, 1), (2.5, 3)):
+        operand = f"crop:200,scale={scale[0]}-{scale[1]},ratio={ratio[0]}-{ratio[1]},filter=nearest"
+        out = np.stack([o[[0, -1], [0, -1]] for o in augment([ramp] * n, operand)]).astype(int)
+        x, y = out[:, 0, 0], out[:, 0, 1]
+        w, h = out[:, 1, 0] - x + 1, out[:, 1, 1] - y + 1
+        theirs = np.array([T.RandomResizedCrop.get_params(torch.zeros(3, 120, 200), scale, ratio) for _ in range(n)])
+        for what, a, b in zip(("x", "y", "width", "height"), (x, y, w, h), (theirs[:, 1], theirs[:, 0], theirs[:, 3], theirs[:, 2])):
+            distance(f"crop's {what}, scale {scale[0]}-{scale[1]}", a, b)
+
+    flat = np.full((2, 2, 3), 100, np.uint8)
+    ours = [o[0, 0, 0] for o in augment([flat] * n, "jitter:0.4")]
+    theirs = [array(T.ColorJitter(0.4)(pil(flat)))[0, 0, 0] for _ in range(n)]
+    distance("jitter's brightness", ours, theirs)
+    red = np.zeros((1, 1, 3), np.uint8)
+    red[0, 0] = 200, 40, 90
+    blueness = lambda a: int(a[0, 0, 2]) - int(a[0, 0, 1])
+    ours = [blueness(o) for o in augment([red] * n, "jitter:hue=0.1")]
+    theirs = [blueness(array(T.ColorJitter(hue=0.1)(pil(red)))) for _ in range(n)]
+    distance("jitter's hue", ours, theirs)
+
+    dot = np.zeros((9, 9, 1), np.uint8)
+    dot[4, 4] = 255
+    ours = [o[4, 4, 0] for o in augment([dot] * n, "blur:9,sigma=0.3-2")]
+    theirs = [array(T.GaussianBlur(9, (0.3, 2))(pil(dot)))[4, 4, 0] for _ in range(n)]
+    distance("blur's sigma", ours, theirs)
+
+    white = np.full((60, 90, 1), 255, np.uint8)
+    ours = [(o == 0).any(1).sum() / ((o == 0).any(0).sum() or 1) for o in augment([white] * n, "erase:p=1")]
+    area = [(o == 0).sum() for o in augment([white] * n, "erase:p=1")]
+    erase = T.RandomErasing(p=1)
+    out = [erase(torch.ones(1, 60, 90))[0] == 0 for _ in range(n)]
+    distance("erase's sides", ours, [o.any(1).sum().item() / (o.any(0).sum().item() or 1) for o in out])
+    distance("erase's area", area, [o.sum().item() for o in out])
+
+    line = np.zeros((401, 401, 1), np.uint8)
+    line[:200, 200] = 255
+    turn = lambda a: float(np.degrees(np.arctan2(*(np.array([200, 200]) - np.argwhere(a[:, :, 0]).mean(0))[::-1])))
+    m = 300
+    ours = [turn(o) for o in augment([line] * m, "rotate:40")]
+    theirs = [turn(array(T.RandomRotation(40)(pil(line)))) for _ in range(m)]
+    distance("rotate's angle", ours, theirs)
+
+    two = np.array([[[0], [255]]], np.uint8)
+    for operand, p in ("flip", 0.5), ("flip:p=0.2", 0.2), ("flip:p=0.97", 0.97):
+        got = np.mean([o[0, 0, 0] == 255 for o in augment([two] * n, operand)])
+        check(f"probability of {operand}", abs(got - p) < 3.3 * (p * (1 - p) / n) ** 0.5, f"{got:.3f}")
+
+
+def main():
+    images = real_images()
+    if images is None:
+        print(f"skip augment: no images in {DATA}")
+        return
+    print("augment: largest difference from torchvision, in grey levels, in colour and in grey")
+    for operand, reference, limit in operations():
+        compare(images, operand, reference, limit)
+        compare([gray(a) for a in images], operand, reference, limit)
+    jitter_orders(images)
+    crops(images)
+    distributions()
+    sys.exit(1 if failures else 0)
+
+
+main()
