@@ -21,16 +21,26 @@ static void help(FILE *f, const tool *t, const opt *common)
     fprintf(f, "\nSelf-supervised learning in pipes; see %s(1) and ssl-pipelines(7).\n", t->name);
 }
 
-/* Descriptors 0, 1 and 2 must exist, or a file that the tool opens would take their place. */
+/*
+ * Descriptors 0, 1 and 2 must exist, or a file that the tool opens would take
+ * their place. Opened the wrong way round, a closed one stays an error to use.
+ */
 static void fill_standard_fds(void)
 {
-    int fd;
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            return;
+}
 
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= 2);
-    if (fd > 2)
-        close(fd);
+/* Names in a message may hold anything; a terminal is not to obey it. */
+static void complain(const tool *t, err *e)
+{
+    for (char *p = e->msg; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    fprintf(stderr, "%s: %s\n", t->name, e->msg);
+    if (e->kind == ERR_USAGE)
+        fprintf(stderr, "Try '%s --help'.\n", t->name);
 }
 
 static int print_text(tool *t, const opt *common, bool list, err *e)
@@ -93,11 +103,8 @@ int tool_main(tool *t, int argc, char **argv)
             err_sys(&e, "cannot write the output");
     }
 
-    if (e.kind != ERR_NONE && e.kind != ERR_GONE && e.kind != ERR_ABORTED) {
-        fprintf(stderr, "%s: %s\n", t->name, e.msg);
-        if (e.kind == ERR_USAGE)
-            fprintf(stderr, "Try '%s --help'.\n", t->name);
-    }
+    if (e.kind != ERR_NONE && e.kind != ERR_GONE && e.kind != ERR_ABORTED)
+        complain(t, &e);
     return err_exit_status(&e);
 }
 

@@ -130,16 +130,34 @@ static char *resolve(const char *path, err *e)
     return NULL;
 }
 
-/* ".NAME.PID.tmp" beside the target. */
+/* ".NAME.PID.tmp" beside the target; NAME is cut so that the whole is no longer than a name may be. */
 static char *temp_name(const char *target)
 {
     char *a = strdup(target), *b = strdup(target), *name = NULL;
 
-    if (a && b && asprintf(&name, "%s/.%s.%ld.tmp", dirname(a), basename(b), (long)getpid()) < 0)
+    if (a && b && asprintf(&name, "%s/.%.200s.%ld.tmp", dirname(a), basename(b), (long)getpid()) < 0)
         name = NULL;
     free(a);
     free(b);
     return name;
+}
+
+/* An unnamed file in the target's folder or, where the file system has none, a hidden one. */
+static int open_temp(out *o)
+{
+    char *copy = strdup(o->target);
+
+    if (!copy)
+        return -1;
+    int fd = open(dirname(copy), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    free(copy);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return fd;
+    o->temp = temp_name(o->target);
+    if (!o->temp)
+        return -1;
+    unlink(o->temp); /* left by a process of the same number that died */
+    return open(o->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 }
 
 int out_open(out *o, const char *path, err *e)
@@ -147,27 +165,14 @@ int out_open(out *o, const char *path, err *e)
     struct stat st;
 
     *o = (out){.fd = -1};
-    o->target = resolve(path, e);
+    /* The links of /dev/fd lead nowhere by name, so what is no regular file is opened as it was given. */
+    o->direct = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    o->target = o->direct ? strdup(path) : resolve(path, e);
     if (!o->target)
-        return -1;
-
-    if (stat(o->target, &st) == 0 && !S_ISREG(st.st_mode)) {
-        o->direct = true;
-        o->fd = open(o->target, O_WRONLY | O_CLOEXEC);
-    } else {
-        char *copy = strdup(o->target);
-        if (copy)
-            o->fd = open(dirname(copy), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
-        free(copy);
-        if (o->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-            o->temp = temp_name(o->target);
-            if (o->temp)
-                o->fd = open(o->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        }
-    }
+        return o->direct ? err_nomem(e) : -1;
+    o->fd = o->direct ? open(path, O_WRONLY | O_CLOEXEC) : open_temp(o);
     if (o->fd < 0) {
         err_sys(e, "cannot create '%s'", path);
-        e->kind = ERR_RUN;
         out_abort(o);
         return -1;
     }
@@ -185,7 +190,7 @@ static int give_name(out *o)
     if (!o->temp)
         return -1;
     snprintf(proc, sizeof proc, "/proc/self/fd/%d", o->fd);
-    unlink(o->temp); /* left by a process of the same number that died just here */
+    unlink(o->temp); /* as in open_temp() */
     return linkat(AT_FDCWD, proc, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW);
 }
 

@@ -62,7 +62,7 @@ pool *pool_new(int threads, int window, pool_work *work, void *arg, err *e)
     pthread_cond_init(&p->more, NULL);
     pthread_cond_init(&p->done, NULL);
     p->ring = calloc(p->window, sizeof *p->ring);
-    p->ids = calloc((size_t)threads, sizeof *p->ids);
+    p->ids = calloc((size_t)(threads < 1 ? 1 : threads), sizeof *p->ids);
     if (!p->ring || !p->ids) {
         err_nomem(e);
         pool_free(p);

@@ -1,6 +1,6 @@
 /*
  * A progress line with rate and ETA. Silent unless the descriptor is a
- * terminal (or `force`); redrawn at most ten times a second.
+ * terminal; redrawn at most ten times a second.
  *
  *     ssl-train: [=======>        ] 43 % 25,800/60,000 images  2,310/s  ETA 0:15  loss 0.71
  */

@@ -36,7 +36,7 @@ uint64_t rng_u64(rng *r);
 /* Uniform over 0..n-1 without bias (Lemire 2019); n >= 1. */
 uint64_t rng_below(rng *r, uint64_t n);
 
-/* Uniform over [0, 1), 53 bits; over [a, b). */
+/* Uniform over [0, 1), 53 bits; over [a, b), where rounding may give b. */
 double rng_uniform(rng *r);
 double rng_range(rng *r, double a, double b);
 
