@@ -104,7 +104,10 @@ static char *labels_path(const char *images, err *e)
         memcpy(strstr(p, "idx"), "idx1", 4);
         if (n > 3 && strcmp(path + n - 3, ".gz") == 0)
             path[n - 3] = '\0';
-        if (access(path, F_OK) == 0 || access(strcat(path, ".gz"), F_OK) == 0)
+        if (access(path, F_OK) == 0)
+            return path;
+        memcpy(path + strlen(path), ".gz", 4);
+        if (access(path, F_OK) == 0)
             return path;
     }
     *path = '\0';

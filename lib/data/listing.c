@@ -229,7 +229,7 @@ char *listing_escape(listing *l, const char *s, size_t n, err *e)
     for (size_t i = 0; i < n;) {
         size_t k = printable((const uint8_t *)s + i, n - i);
         if (k == 0) {
-            d += sprintf(d, "%%%02X", (uint8_t)s[i++]);
+            d += snprintf(d, 4, "%%%02X", (uint8_t)s[i++]);
             continue;
         }
         memcpy(d, s + i, k);

@@ -44,7 +44,14 @@ INLINE void standardise(float *dst, const float *src, const float *shift, const 
 
 #ifdef __x86_64__
 
-__attribute__((target("avx512f,prefer-vector-width=512"))) static void
+/* GCC must be told to use the whole width; clang does, and does not know the word. */
+#ifdef __clang__
+#define AVX512 "avx512f"
+#else
+#define AVX512 "avx512f,prefer-vector-width=512"
+#endif
+
+__attribute__((target(AVX512))) static void
 multiply_add_avx512(float *c, const float *a, size_t row, size_t col, size_t m, const float *b, size_t k)
 {
     multiply_add(c, a, row, col, m, b, k);
