@@ -111,6 +111,23 @@ typedef struct pool_args {
     int H, W, out_H, out_W; /* of one [H][W][L] plane */
 } pool_args;
 
+/*
+ * Winograd tiles of a map of `blocks` channel blocks: 36 elements at distance
+ * `element`, each [blocks][pitch][L]; tiles are counted over N, ceil(H / 4),
+ * ceil(W / 4). The epilogue is gemm's, but stats are overwritten.
+ */
+typedef struct winograd_args {
+    int blocks, H, W;
+    float *tiles;
+    size_t element;
+    int pitch;
+    affine pre; /* of the input */
+    float *out;
+    const float *bias, *add;
+    bool relu;
+    float *stats;
+} winograd_args;
+
 typedef struct kernels {
     const char *name;
     int lanes;
@@ -122,6 +139,15 @@ typedef struct kernels {
     void (*gemm_plain)(const gemm_args *g);
     void (*wgrad)(const wgrad_args *w);
     void (*wgrad_plain)(const wgrad_args *w);
+
+    /* Tiles first..first+count-1: of the input, of the output's gradient (src), and from products to the output. */
+    void (*winograd_input)(const winograd_args *w, const float *src, int64_t first, int count);
+    void (*winograd_gradient)(const winograd_args *w, const float *src, int64_t first, int count);
+    void (*winograd_output)(const winograd_args *w, int64_t first, int count);
+    /* One [9][L][L] block of weights to 36 of [L][L], for either direction; and back, of the weights' gradient. */
+    void (*winograd_weights)(const float *w, float *out, size_t element);
+    void (*winograd_weights_transposed)(const float *w, float *out, size_t element);
+    void (*winograd_weights_gradient)(const float *m, float *dw, size_t element);
 
     /* Rows n0..n1-1. sums: [blocks][STAT_ROWS][L] or, backward, [blocks][2][L] = sum g, sum g (z - mean), both overwritten. */
     void (*norm_stats)(const norm_args *m, int n0, int n1, float *stats);

@@ -9,6 +9,7 @@
 #include "nn/kernels/norm.h"
 #include "nn/kernels/pack.h"
 #include "nn/kernels/pool.h"
+#include "nn/kernels/winograd.h"
 
 const kernels KERNELS = {
     .name = KERNELS_NAME,
@@ -20,6 +21,12 @@ const kernels KERNELS = {
     .gemm_plain = gemm_plain,
     .wgrad = wgrad,
     .wgrad_plain = wgrad_plain,
+    .winograd_input = winograd_input,
+    .winograd_gradient = winograd_gradient,
+    .winograd_output = winograd_output,
+    .winograd_weights = winograd_weights,
+    .winograd_weights_transposed = winograd_weights_transposed,
+    .winograd_weights_gradient = winograd_weights_gradient,
     .norm_stats = norm_stats,
     .norm_apply = norm_apply,
     .norm_backward_sums = norm_backward_sums,

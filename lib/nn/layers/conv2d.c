@@ -11,6 +11,7 @@
  */
 #include "nn/layers/conv2d.h"
 
+#include "nn/layers/winograd.h"
 #include "nn/reference.h"
 
 #include <stdlib.h>
@@ -40,6 +41,7 @@ typedef struct conv {
     int class_count;
     bool covers;                    /* the classes write every input pixel */
     int panels;                     /* of a stage of the weights' gradient */
+    bool winograd;                  /* instead of all of the above */
 } conv;
 
 static size_t panel_floats(const graph *g, const direction *d)
@@ -138,6 +140,17 @@ int conv2d_plan(graph *g, op *o, err *e)
     o->state = c;
     if (v->stride * v->stride > MAX_CLASSES)
         return err_set(e, ERR_RUN, "a convolution of stride %d", v->stride);
+    c->winograd = winograd_fits(v, x) && g->params[v->param[0]].layout == LAYOUT_BLOCKED;
+    if (c->winograd) {
+        bool train = g->use == GRAPH_TRAIN;
+        o->keep_x = true;
+        o->scratch = winograd_scratch(g, v, x);
+        o->shared = winograd_shared(g, v, x, train);
+        for (int pass = 0; pass < (train ? 3 : 1); pass++)
+            if (pass != 1 || o->x_grad)
+                op_report(g, o, pass, "winograd", gflop);
+        return 0;
+    }
     c->forward = forward_direction(g, v, x);
     o->scratch = direction_scratch(g, &c->forward);
     op_report(g, o, 0, "panel", gflop);
@@ -242,17 +255,39 @@ static void run_directions(conv_run *r)
     team_run(r->g->team, jobs, direction_job, r);
 }
 
+static const float *bias_of(const graph *g, const vertex *v)
+{
+    return v->param[1] < 0 ? NULL : g->weights + g->params[v->param[1]].info.offset;
+}
+
+static winograd_pass whole_pass(graph *g, const op *o, int n)
+{
+    const vertex *v = &g->vertices[o->v];
+
+    return (winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = graph_rows(g, o->v, n),
+                           .weights = g->weights + g->params[v->param[0]].info.offset};
+}
+
 /* (N, C, H, W) -> (N, K, H', W') */
 void conv2d_forward(graph *g, op *o, int n)
 {
     const vertex *v = &g->vertices[o->v];
     const conv *c = o->state;
+
+    if (c->winograd) {
+        winograd_pass p = whole_pass(g, o, n);
+        p.src = value_of(g, o->x);
+        p.out = value_of(g, o->y);
+        p.bias = bias_of(g, v);
+        winograd_forward(&p);
+        return;
+    }
     const float *src = c->forward.plain ? g->vertices[o->x].plain_value : value_of(g, o->x);
 
     run_directions(&(conv_run){
         .g = g, .o = o, .c = c, .directions = &c->forward, .count = 1, .rows = graph_rows(g, o->v, n), .src = src,
         .weights = g->weights + g->params[v->param[0]].info.offset,
-        .bias = v->param[1] < 0 ? NULL : g->weights + g->params[v->param[1]].info.offset, .out = value_of(g, o->y)});
+        .bias = bias_of(g, v), .out = value_of(g, o->y)});
 }
 
 /* ---- Gradient of the data ------------------------------------------------------------ */
@@ -322,6 +357,14 @@ static void backward_data(graph *g, op *o, int rows)
                   .src = grad_of(g, o->y), .weights = g->weights + g->params[v->param[0]].info.offset,
                   .out = grad_of(g, o->x), .accumulate = o->x_accumulate};
 
+    if (c->winograd) {
+        winograd_pass p = whole_pass(g, o, g->rows);
+        p.src = r.src;
+        p.out = r.out;
+        p.accumulate = r.accumulate;
+        winograd_backward_data(&p);
+        return;
+    }
     if (c->forward.plain) {
         team_run(g->team, rows, stem_data_job, &r);
         return;
@@ -337,6 +380,7 @@ static void backward_data(graph *g, op *o, int rows)
 
 typedef struct stage {
     graph *g;
+    const vertex *v;
     const direction *d;
     const float *x, *dy;
     float *dw, *dbias;
@@ -400,10 +444,10 @@ static void stage_product_job(void *arg, int job, int thread)
 static void bias_job(void *arg, int kb, int thread)
 {
     const stage *s = arg;
-    size_t L = (size_t)s->g->k->lanes, plane = (size_t)s->d->at.H * s->d->at.W * L;
+    size_t L = (size_t)s->g->k->lanes, plane = (size_t)s->v->pixels * L;
 
     (void)thread;
-    s->g->k->sum(s->dy + kb * plane, s->rows, s->d->out_blocks * plane, s->d->at.H * s->d->at.W, s->dbias + kb * L);
+    s->g->k->sum(s->dy + kb * plane, s->rows, s->v->blocks * plane, s->v->pixels, s->dbias + kb * L);
 }
 
 /*
@@ -416,12 +460,17 @@ static void backward_weights(graph *g, op *o, int rows)
     const vertex *v = &g->vertices[o->v];
     const conv *c = o->state;
     const direction *d = &c->forward;
-    stage s = {.g = g, .d = d, .dy = grad_of(g, o->y), .rows = rows, .total = (int64_t)rows * v->pixels,
+    stage s = {.g = g, .v = v, .d = d, .dy = grad_of(g, o->y), .rows = rows, .total = (int64_t)rows * v->pixels,
                .x = d->plain ? g->vertices[o->x].plain_value : value_of(g, o->x),
                .dw = g->grads + g->params[v->param[0]].info.offset, .panels = g->shared,
                .outputs = g->shared + (size_t)c->panels * panel_floats(g, d)};
 
-    for (; s.first < s.total; s.first += (int64_t)c->panels * d->chunk) {
+    if (c->winograd) {
+        winograd_pass p = whole_pass(g, o, g->rows);
+        p.src = s.x;
+        winograd_backward_weights(&p, s.dy, s.dw);
+    }
+    for (; !c->winograd && s.first < s.total; s.first += (int64_t)c->panels * d->chunk) {
         int64_t left = (s.total - s.first + d->chunk - 1) / d->chunk;
         s.count = left < c->panels ? (int)left : c->panels;
         team_run(g->team, s.count, stage_pack_job, &s);

@@ -1,0 +1,279 @@
+/*
+ * Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast algorithms
+ * for convolutional neural networks", CVPR 2016), points 0, 1, -1, 2, -2 and
+ * infinity. With d a 6x6 tile of input, g a 3x3 filter and y the 4x4 output:
+ *
+ *     y  = A^T [ (G g G^T) . (B^T d B) ] A
+ *     dg = G^T [ (A dy A^T) . (B^T d B) ] G
+ *
+ * 36 multiplications for 16 outputs, where the direct way takes 144.
+ */
+
+/* B^T: 6 -> 6 */
+INLINE void winograd_bt(const vec d[6], vec o[6])
+{
+    vec p = d[4] - 4 * d[2], q = d[3] - 4 * d[1], r = d[4] - d[2], s = d[3] - d[1];
+
+    o[0] = 4 * d[0] + (d[4] - 5 * d[2]);
+    o[1] = p + q;
+    o[2] = p - q;
+    o[3] = r + 2 * s;
+    o[4] = r - 2 * s;
+    o[5] = 4 * d[1] + (d[5] - 5 * d[3]);
+}
+
+/* A^T: 6 -> 4 */
+INLINE void winograd_at(const vec m[6], vec o[4])
+{
+    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
+
+    o[0] = m[0] + a + c;
+    o[1] = b + 2 * d;
+    o[2] = a + 4 * c;
+    o[3] = m[5] + (b + 8 * d);
+}
+
+/* A: 4 -> 6 */
+INLINE void winograd_a(const vec y[4], vec o[6])
+{
+    vec p = y[0] + y[2], q = y[1] + y[3], r = y[0] + 4 * y[2], s = 2 * y[1] + 8 * y[3];
+
+    o[0] = y[0];
+    o[1] = p + q;
+    o[2] = p - q;
+    o[3] = r + s;
+    o[4] = r - s;
+    o[5] = y[3];
+}
+
+/* G: 3 -> 6 */
+INLINE void winograd_g(const vec g[3], vec o[6])
+{
+    vec p = (-1.0f / 6) * (g[0] + g[2]), q = (1.0f / 6) * g[1];
+    vec r = (1.0f / 24) * g[0] + (1.0f / 6) * g[2], s = (1.0f / 12) * g[1];
+
+    o[0] = 0.25f * g[0];
+    o[1] = p - q;
+    o[2] = p + q;
+    o[3] = r + s;
+    o[4] = r - s;
+    o[5] = g[2];
+}
+
+/* G^T: 6 -> 3 */
+INLINE void winograd_gt(const vec m[6], vec o[3])
+{
+    vec a = m[1] + m[2], b = m[2] - m[1], c = m[3] + m[4], d = m[3] - m[4];
+
+    o[0] = 0.25f * m[0] - (1.0f / 6) * a + (1.0f / 24) * c;
+    o[1] = (1.0f / 6) * b + (1.0f / 12) * d;
+    o[2] = m[5] - (1.0f / 6) * a + (1.0f / 6) * c;
+}
+
+typedef struct tile_at {
+    int64_t n;
+    int y, x; /* of the tile's first output */
+} tile_at;
+
+INLINE tile_at winograd_tile(const winograd_args *w, int64_t t)
+{
+    int across = (w->W + 3) / 4, down = (w->H + 3) / 4;
+
+    return (tile_at){t / across / down, (int)(t / across % down) * 4, (int)(t % across) * 4};
+}
+
+/* The value at (y, x) of a map, 0 outside; normalised if pre. */
+INLINE vec winograd_read(const winograd_args *w, const float *map, int y, int x, bool inside, bool pre, vec a, vec b)
+{
+    if (!inside && (y < 0 || y >= w->H || x < 0 || x >= w->W))
+        return (vec){0};
+    const float *p = map + ((ptrdiff_t)y * w->W + x) * LANES;
+    return pre ? normalised(p, a, b) : load(p);
+}
+
+INLINE void winograd_input_tile(const winograd_args *w, const float *map, int y, int x, float *out, bool inside, bool pre,
+                                vec a, vec b)
+{
+    vec t[6][6], col[6], o[6];
+
+    UNROLL for (int j = 0; j < 6; j++) {
+        UNROLL for (int i = 0; i < 6; i++)
+            col[i] = winograd_read(w, map, y + i, x + j, inside, pre, a, b);
+        winograd_bt(col, o);
+        UNROLL for (int i = 0; i < 6; i++)
+            t[i][j] = o[i];
+    }
+    UNROLL for (int i = 0; i < 6; i++) {
+        winograd_bt(t[i], o);
+        UNROLL for (int j = 0; j < 6; j++)
+            store(out + (i * 6 + j) * w->element, o[j]);
+    }
+}
+
+INLINE void winograd_input_as(const winograd_args *w, const float *src, int64_t first, int count, bool pre)
+{
+    size_t plane = (size_t)w->H * w->W * LANES;
+
+    for (int cb = 0; cb < w->blocks; cb++) {
+        vec a = {0}, b = {0};
+        if (pre) {
+            a = load(w->pre.a + cb * LANES);
+            b = load(w->pre.b + cb * LANES);
+        }
+        for (int t = 0; t < count; t++) {
+            tile_at at = winograd_tile(w, first + t);
+            const float *map = src + ((size_t)at.n * w->blocks + cb) * plane;
+            float *out = w->tiles + ((size_t)cb * w->pitch + t) * LANES;
+            int y = at.y - 1, x = at.x - 1;
+            if (y >= 0 && x >= 0 && y + 6 <= w->H && x + 6 <= w->W)
+                winograd_input_tile(w, map, y, x, out, true, pre, a, b);
+            else
+                winograd_input_tile(w, map, y, x, out, false, pre, a, b);
+        }
+    }
+}
+
+static void winograd_input(const winograd_args *w, const float *src, int64_t first, int count)
+{
+    if (w->pre.a)
+        winograd_input_as(w, src, first, count, true);
+    else
+        winograd_input_as(w, src, first, count, false);
+}
+
+/* A dy A^T of output gradients. */
+static void winograd_gradient(const winograd_args *w, const float *src, int64_t first, int count)
+{
+    size_t plane = (size_t)w->H * w->W * LANES;
+    vec zero = {0};
+
+    for (int kb = 0; kb < w->blocks; kb++)
+        for (int k = 0; k < count; k++) {
+            tile_at at = winograd_tile(w, first + k);
+            const float *map = src + ((size_t)at.n * w->blocks + kb) * plane;
+            float *out = w->tiles + ((size_t)kb * w->pitch + k) * LANES;
+            bool inside = at.y + 4 <= w->H && at.x + 4 <= w->W;
+            vec t[6][4], col[4], o[6];
+
+            UNROLL for (int j = 0; j < 4; j++) {
+                UNROLL for (int i = 0; i < 4; i++)
+                    col[i] = winograd_read(w, map, at.y + i, at.x + j, inside, false, zero, zero);
+                winograd_a(col, o);
+                UNROLL for (int i = 0; i < 6; i++)
+                    t[i][j] = o[i];
+            }
+            UNROLL for (int i = 0; i < 6; i++) {
+                winograd_a(t[i], o);
+                UNROLL for (int j = 0; j < 6; j++)
+                    store(out + (i * 6 + j) * w->element, o[j]);
+            }
+        }
+}
+
+/* A^T m A of products, with the epilogue, to the output map. */
+static void winograd_output(const winograd_args *w, int64_t first, int count)
+{
+    size_t plane = (size_t)w->H * w->W * LANES;
+
+    for (int kb = 0; kb < w->blocks; kb++) {
+        vec bias = w->bias ? load(w->bias + kb * LANES) : (vec){0};
+        vec pivot = {0}, sum = {0}, squares = {0};
+        float written = 0;
+        for (int k = 0; k < count; k++) {
+            tile_at at = winograd_tile(w, first + k);
+            size_t base = ((size_t)at.n * w->blocks + kb) * plane + ((size_t)at.y * w->W + at.x) * LANES;
+            const float *m = w->tiles + ((size_t)kb * w->pitch + k) * LANES;
+            int rows = w->H - at.y < 4 ? w->H - at.y : 4, cols = w->W - at.x < 4 ? w->W - at.x : 4;
+            vec t[4][6], col[6], o[4];
+
+            UNROLL for (int j = 0; j < 6; j++) {
+                UNROLL for (int i = 0; i < 6; i++)
+                    col[i] = load(m + (i * 6 + j) * w->element);
+                winograd_at(col, o);
+                UNROLL for (int i = 0; i < 4; i++)
+                    t[i][j] = o[i];
+            }
+            UNROLL for (int i = 0; i < 4; i++) {
+                if (i >= rows)
+                    break;
+                size_t p = base + (size_t)i * w->W * LANES;
+                winograd_at(t[i], o);
+                UNROLL for (int j = 0; j < 4; j++) {
+                    if (j >= cols)
+                        break;
+                    vec v = o[j] + bias;
+                    if (w->add)
+                        v += load(w->add + p + j * LANES);
+                    if (w->relu)
+                        v = positive(v);
+                    store(w->out + p + j * LANES, v);
+                    if (w->stats) {
+                        if (k == 0 && i == 0 && j == 0)
+                            pivot = v;
+                        vec d = v - pivot;
+                        sum += d;
+                        squares += d * d;
+                    }
+                }
+            }
+            written += (float)(rows * cols);
+        }
+        if (w->stats) {
+            float *s = w->stats + (size_t)kb * STAT_ROWS * LANES;
+            store(s, splat(written));
+            store(s + LANES, pivot);
+            store(s + 2 * LANES, sum);
+            store(s + 3 * LANES, squares);
+        }
+    }
+}
+
+/* G g G^T of one [9][L][L] block of weights, to 36 blocks [L][L] at distance `element`. */
+static void winograd_weights(const float *w, float *out, size_t element)
+{
+    for (int c = 0; c < LANES; c++, w += LANES, out += LANES) {
+        vec t[6][3], col[3], o[6];
+        UNROLL for (int j = 0; j < 3; j++) {
+            UNROLL for (int i = 0; i < 3; i++)
+                col[i] = load(w + (i * 3 + j) * LANES * LANES);
+            winograd_g(col, o);
+            UNROLL for (int i = 0; i < 6; i++)
+                t[i][j] = o[i];
+        }
+        UNROLL for (int i = 0; i < 6; i++) {
+            winograd_g(t[i], o);
+            UNROLL for (int j = 0; j < 6; j++)
+                store(out + (i * 6 + j) * element, o[j]);
+        }
+    }
+}
+
+/* The same for the gradient of the data: transposed, and the taps in reverse order. */
+static void winograd_weights_transposed(const float *w, float *out, size_t element)
+{
+    float turned[9 * LANES * LANES] __attribute__((aligned(64)));
+
+    for (int t = 0; t < 9; t++)
+        transpose(w + t * LANES * LANES, turned + (8 - t) * LANES * LANES);
+    winograd_weights(turned, out, element);
+}
+
+/* G^T m G of 36 blocks [L][L] at distance `element`, to one [9][L][L] block of the weights' gradient. */
+static void winograd_weights_gradient(const float *m, float *dw, size_t element)
+{
+    for (int c = 0; c < LANES; c++, m += LANES, dw += LANES) {
+        vec t[3][6], col[6], o[3];
+        UNROLL for (int j = 0; j < 6; j++) {
+            UNROLL for (int i = 0; i < 6; i++)
+                col[i] = load(m + (i * 6 + j) * element);
+            winograd_gt(col, o);
+            UNROLL for (int i = 0; i < 3; i++)
+                t[i][j] = o[i];
+        }
+        UNROLL for (int i = 0; i < 3; i++) {
+            winograd_gt(t[i], o);
+            UNROLL for (int j = 0; j < 3; j++)
+                store(dw + (i * 3 + j) * LANES * LANES, o[j]);
+        }
+    }
+}
