@@ -45,7 +45,7 @@ static const opt options[] = {
     {0, "max-pixels", OPT_INT, &o.max_pixels, "N", "refuse larger images (default 256Mi)", 1, 268435456},
     {0, NULL, OPT_SECTION, NULL, NULL, "Running:", 0, 0},
     {0, "on-error", OPT_STRING, &o.on_error, "WHAT", "at a bad image: fail (default), or skip it and count", 0, 0},
-    {'j', "threads", OPT_INT, &o.threads, "N", "decode on N threads (default: all CPUs)", 1, 1024},
+    {'j', "jobs", OPT_INT, &o.threads, "N", "decode on N threads (default: all CPUs)", 1, 1024},
     {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
 };
 

@@ -144,6 +144,9 @@ static int list(source *s, listing *l, const layout *y, err *e)
         err_set(e, ERR_INPUT, "'%s/%s' does not name %d classes", s->operand, y->names, y->classes);
         goto out;
     }
+    for (int i = 0; i < y->classes; i++) /* labels keep their numbers where some classes have no image */
+        if (names_add(&l->classes, t.names[i], strlen(t.names[i]), e) < 0)
+            goto out;
     for (int i = 0; i < r->parts; i++)
         if (list_part(s, l, y, i, &t, e))
             goto out;

@@ -138,6 +138,9 @@ static int list(source *s, listing *l, err *e)
         err_set(e, ERR_INPUT, "'%s/class_names.txt' does not name %d classes", s->operand, CLASSES);
         goto out;
     }
+    for (int i = 0; i < CLASSES; i++) /* labels keep their numbers where some classes have no image */
+        if (names_add(&l->classes, t.names[i], strlen(t.names[i]), e) < 0)
+            goto out;
     for (int i = 0; i < r->parts; i++)
         if (list_part(s, l, i, y[i], &t, e))
             goto out;

@@ -31,9 +31,10 @@ static int fail(err *e)
     char *text = vips_error_buffer_copy(), *s = text;
 
     s[strcspn(s, "\n")] = '\0';
-    if (strncmp(s, "VipsForeignLoad: ", 17) == 0)
-        s += 17;
-    err_set(e, ERR_INPUT, "%s", *s ? s : "no reason given");
+    if (strstr(s, "not a known file format") || strstr(s, "not in a known format"))
+        err_set(e, ERR_INPUT, "no image format that is known");
+    else
+        err_set(e, ERR_INPUT, "%s", *s ? s : "no reason given");
     g_free(text);
     return -1;
 }
