@@ -23,8 +23,7 @@ struct network_arch;
 
 /* Where heads attach. */
 typedef struct objective_nodes {
-    node map;      /* the encoder's last map (N, C, H, W), or -1 */
-    node features; /* the encoder's pooled output (N, D) */
+    node features; /* the encoder's output (N, D); graph_find() knows its maps */
     node z;        /* the projector's output, or the features where there is no projector */
 } objective_nodes;
 

@@ -173,20 +173,6 @@ double optimizer_lr(const optimizer *o)
     return params_get(o->params, "lr");
 }
 
-value *optimizer_value(const optimizer *o)
-{
-    value *v = value_map();
-
-    value_set(v, "name", value_str(o->type->name));
-    for (size_t i = 0; i < o->params->n; i++)
-        value_set(v, o->params->key[i], value_copy(o->params->child[i]));
-    if (value_failed(v)) {
-        value_free(v);
-        return NULL;
-    }
-    return v;
-}
-
 void optimizer_list(FILE *f)
 {
     for (int i = 0; i < TYPES; i++) {

@@ -61,8 +61,6 @@ void optimizer_step(optimizer *o, float *w, const float *g, double factor);
 void optimizer_clear(optimizer *o);
 
 double optimizer_lr(const optimizer *o);
-/* {"name", parameters...} for the history; NULL when memory is out. */
-value *optimizer_value(const optimizer *o);
 void optimizer_list(FILE *f);
 
 #endif

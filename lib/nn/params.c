@@ -101,6 +101,21 @@ double params_get(const value *v, const char *name)
     return value_get_float(v, name, NAN);
 }
 
+value *params_text(const char *name, const value *v)
+{
+    buf b = {0};
+    err ignored;
+    value *text = NULL;
+    int rc = buf_addf(&b, &ignored, "%s", name);
+
+    for (size_t i = 0; i < v->n && rc == 0; i++)
+        rc = buf_addf(&b, &ignored, "%c%s=", i ? ',' : ':', v->key[i]) || value_json(v->child[i], -1, &b, &ignored);
+    if (rc == 0)
+        text = value_strn((const char *)b.p, b.n);
+    buf_free(&b);
+    return text;
+}
+
 void params_list(FILE *f, const param *table)
 {
     for (; table->name; table++)

@@ -32,6 +32,9 @@ int params_set_map(value *v, const param *table, const value *declared, const ch
 /* The value of a parameter of the table. */
 double params_get(const value *v, const char *name);
 
+/* "NAME:lr=0.1,momentum=0.9": as an operand gives it, and the history records it. NULL when memory is out. */
+value *params_text(const char *name, const value *v);
+
 /* The rows for --list. */
 void params_list(FILE *f, const param *table);
 

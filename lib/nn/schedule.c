@@ -98,22 +98,15 @@ double schedule_at(const schedule *s, int64_t t)
     return 1;
 }
 
-value *schedule_value(const schedule *s)
+value *schedule_text(const schedule *s)
 {
-    value *v = value_map();
+    char text[512];
+    int n = snprintf(text, sizeof text, "%s", kinds[s->kind]);
 
-    value_set(v, "name", value_str(kinds[s->kind]));
-    value_set(v, "warmup", value_int(s->warmup));
     if (s->kind == SCHEDULE_STEP) {
-        value *at = value_array();
+        n += snprintf(text + n, sizeof text - (size_t)n, ":factor=%.15g,at=", s->factor);
         for (int i = 0; i < s->marks; i++)
-            value_push(at, value_float(s->mark[i]));
-        value_set(v, "factor", value_float(s->factor));
-        value_set(v, "at", at);
+            n += snprintf(text + n, sizeof text - (size_t)n, "%s%.15g", i ? "/" : "", s->mark[i]);
     }
-    if (value_failed(v)) {
-        value_free(v);
-        return NULL;
-    }
-    return v;
+    return value_str(text);
 }

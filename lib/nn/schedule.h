@@ -34,7 +34,7 @@ int schedule_parse(schedule *s, const char *text, err *e);
 bool schedule_needs_steps(const schedule *s);
 /* The factor of the base rate at step t = 0, 1, ... */
 double schedule_at(const schedule *s, int64_t t);
-/* What the history records; NULL when memory is out. */
-value *schedule_value(const schedule *s);
+/* The text that schedule_parse() takes, for the history; NULL when memory is out. */
+value *schedule_text(const schedule *s);
 
 #endif

@@ -5,7 +5,7 @@
 
 static const char *const spaces[] = {[SPACE_RGB] = "rgb", [SPACE_GRAY] = "gray"};
 
-static const struct normalization {
+static const struct normalisation {
     const char *name, *about;
     bool per_image;
     double mean[3], std[3];
@@ -26,7 +26,7 @@ static int find_space(const char *name)
     return -1;
 }
 
-static const struct normalization *find_normalization(const char *name)
+static const struct normalisation *find_normalisation(const char *name)
 {
     for (int i = 0; i < TABLE; i++)
         if (strcmp(table[i].name, name) == 0)
@@ -60,9 +60,9 @@ int transform_resolve(transform *t, const value *declared, int image_channels, e
     if (s < 0)
         return err_set(e, ERR_INPUT, "unknown space '%s' in the input transform", space);
     const char *name = value_get_str(declared, "normalize", s == SPACE_GRAY ? "gray" : "imagenet");
-    const struct normalization *n = find_normalization(name);
+    const struct normalisation *n = find_normalisation(name);
     if (!n)
-        return err_set(e, ERR_INPUT, "unknown normalization '%s' in the input transform", name);
+        return err_set(e, ERR_INPUT, "unknown normalisation '%s' in the input transform", name);
 
     *t = (transform){.space = (transform_space)s, .normalize = n->name, .per_image = n->per_image,
                      .channels = s == SPACE_GRAY ? 1 : 3};
