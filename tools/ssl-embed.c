@@ -1,0 +1,400 @@
+/* ssl-embed: images in, embeddings out, by any named layer of a model. */
+#include "tool.h"
+
+#include "base/progress.h"
+#include "image/resize.h"
+#include "nn/network.h"
+#include "stream/stream.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+    const char *model, *layer;
+    int64_t batch, threads, size;
+    bool flatten, list_layers;
+} o = {.batch = 64};
+
+typedef struct run {
+    tool *t;
+    bool pixels;        /* -m pixels: no network */
+    model m;
+    objective obj;
+    network_arch arch;  /* for pixels: only H, W, C */
+    network net;
+    node layer;
+    int D;              /* of the embedding */
+
+    reader *in;
+    writer *w;
+    header h;
+    image whole, scaled;
+    uint8_t *cropped;
+    float *row;         /* pixels: one embedding */
+    frame *frames;      /* of the samples in the batch, begun */
+    int n;              /* rows in the batch */
+    int64_t done;
+    progress bar;
+} run;
+
+/* ---- The model ------------------------------------------------------------------------ */
+
+/* With heads only where they are asked for: what no output needs is not computed. */
+static int build(run *r, bool heads, err *e)
+{
+    if (heads && !r->obj.type && objective_init(&r->obj, r->m.h.objective, NULL, 0, e))
+        return -1;
+    network_clear(&r->net);
+    return network_build(&r->net, &r->arch, heads ? &r->obj : NULL, NULL, (int)o.threads, e);
+}
+
+static int unknown_layer(const run *r, err *e)
+{
+    const char *names[512];
+    int n = graph_named_count(r->net.g) < 512 ? graph_named_count(r->net.g) : 512;
+    node x;
+
+    for (int i = 0; i < n; i++)
+        names[i] = graph_named(r->net.g, i, &x);
+    const char *near = opt_nearest(o.layer, names, n);
+    if (near)
+        return err_set(e, ERR_USAGE, "the model has no layer '%s'; did you mean '%s'?", o.layer, near);
+    return err_set(e, ERR_USAGE, "the model has no layer '%s'; --list-layers names them", o.layer);
+}
+
+/* The node that the embedding is read from, pooled or flattened when it is a map. */
+static int choose_layer(run *r, err *e)
+{
+    int C, H, W;
+    node x;
+
+    if (build(r, false, e))
+        return -1;
+    x = o.layer ? graph_find(r->net.g, o.layer) : r->net.at.features;
+    if (x < 0 && r->m.h.objective) {
+        if (build(r, true, e))
+            return -1;
+        x = graph_find(r->net.g, o.layer);
+    }
+    if (x < 0)
+        return unknown_layer(r, e);
+    graph_shape(r->net.g, x, &C, &H, &W);
+    if (H > 0)
+        x = o.flatten ? graph_flatten(r->net.g, x) : graph_global_avgpool(r->net.g, x);
+    r->layer = x;
+    return 0;
+}
+
+static int open_model(run *r, err *e)
+{
+    if (model_load(&r->m, o.model, e))
+        return -1;
+    if (network_arch_read(&r->arch, &r->m.h, e))
+        return err_prefix(e, "model '%s'", o.model);
+    if (!r->arch.H)
+        return err_set(e, ERR_INPUT, "model '%s' takes vectors, not images", o.model);
+    return 0;
+}
+
+static int compile(run *r, err *e)
+{
+    int H, W;
+
+    if (choose_layer(r, e))
+        return -1;
+    graph_output(r->net.g, r->layer);
+    if (graph_compile(r->net.g, GRAPH_INFER, (int)o.batch, e))
+        return -1;
+    if (network_load(&r->net, &r->m, PARTS_HEADS, e))
+        return err_prefix(e, "model '%s'", o.model);
+    graph_shape(r->net.g, r->layer, &r->D, &H, &W);
+    return 0;
+}
+
+static int list_layers(run *r, err *e)
+{
+    if (open_model(r, e) || build(r, r->m.h.objective != NULL, e))
+        return -1;
+    FILE *f = fdopen(dup(r->t->out_fd), "w");
+    if (!f)
+        return err_sys(e, "cannot write the output");
+    for (int i = 0; i < graph_named_count(r->net.g); i++) {
+        int C, H, W;
+        node x;
+        const char *name = graph_named(r->net.g, i, &x);
+        graph_shape(r->net.g, x, &C, &H, &W);
+        if (H > 0)
+            fprintf(f, "%s\t%d x %d x %d\n", name, C, H, W);
+        else
+            fprintf(f, "%s\t%d\n", name, C);
+    }
+    return fclose(f) ? err_sys(e, "cannot write the output") : 0;
+}
+
+/* ---- The header ---------------------------------------------------------------------------- */
+
+/* Raw pixels: the size is given, or the stream's own. */
+static int pixel_size(run *r, err *e)
+{
+    int64_t d[TENSOR_MAX_DIMS];
+
+    if (header_field(reader_header(r->in), "image", NULL, d) != 3)
+        return err_set(e, ERR_INPUT, "the stream's header declares no images");
+    if (o.size > 0)
+        d[0] = d[1] = o.size;
+    if (d[0] < 1 || d[1] < 1)
+        return err_set(e, ERR_INPUT, "the images vary in size; give --size N");
+    if (d[2] != 1 && d[2] != 3)
+        return err_set(e, ERR_INPUT, "the images vary in channels; use ssl-load --gray, or not, throughout");
+    if (tensor_bytes(DT_F4, 3, d, STREAM_MAX_FRAME) < 0)
+        return err_set(e, ERR_INPUT, "the images are too large to be embeddings");
+    r->arch.H = (int)d[0];
+    r->arch.W = (int)d[1];
+    r->arch.C = (int)d[2];
+    r->D = r->arch.H * r->arch.W * r->arch.C;
+    return 0;
+}
+
+static value *parameters(const run *r)
+{
+    value *v = value_map();
+
+    if (r->pixels) {
+        value_set(v, "pixels", value_bool(true));
+        value_set(v, "height", value_int(r->arch.H));
+        value_set(v, "width", value_int(r->arch.W));
+    } else {
+        value_set(v, "layer", o.layer ? value_str(o.layer) : value_nil());
+        value_set(v, "flatten", value_bool(o.flatten));
+    }
+    return v;
+}
+
+static int make_header(run *r, err *e)
+{
+    header *h = &r->h;
+    history_parent from = {"model", NULL};
+    int64_t shape[1] = {r->D};
+
+    if (header_copy(h, reader_header(r->in), e))
+        return -1;
+    free(h->kind);
+    h->kind = strdup(KIND_EMBEDDINGS);
+    if (!h->kind)
+        return err_nomem(e);
+    header_remove_field(h, "image");
+    if (header_set_field(h, "embedding", dtype_name(DT_F4), 1, shape, e))
+        return -1;
+    if (!r->pixels && history_merge(h, r->m.h.history, &from.id, e))
+        return -1;
+    return history_add(h, "ssl-embed", parameters(r), &from, from.id ? 1 : 0, e);
+}
+
+/* ---- Samples ---------------------------------------------------------------------------------- */
+
+/* The image in the model's size: as it is, or resized by its short side and cropped at the centre. */
+static int fit(run *r, const tensor *t, const uint8_t **at, err *e)
+{
+    int h = (int)t->shape[0], w = (int)t->shape[1], c = (int)t->shape[2], H = r->arch.H, W = r->arch.W;
+
+    *at = t->data;
+    if (h == H && w == W)
+        return 0;
+    if (image_shape(&r->whole, h, w, c, e))
+        return -1;
+    memcpy(r->whole.p, t->data, t->bytes);
+    /* The largest centred box of the model's proportions, scaled: the same as scaling, then cropping. */
+    double scale = fmin((double)h / H, (double)w / W), bw = W * scale, bh = H * scale;
+    if (image_resize(&r->whole, (w - bw) / 2, (h - bh) / 2, bw, bh, W, H, RESAMPLE_BILINEAR, &r->scaled, e))
+        return -1;
+    *at = r->scaled.p;
+    return 0;
+}
+
+static const tensor *sample_image(const run *r, const sample *s, err *e)
+{
+    const tensor *t = sample_tensor(s, "image", DT_U1, 3, e);
+
+    if (!t)
+        return NULL;
+    int64_t h = t->shape[0], w = t->shape[1], c = t->shape[2];
+    if (h < 1 || w < 1 || (c != 1 && c != 3)) {
+        char text[128];
+        err_set(e, ERR_INPUT, "the image has the shape %s", tensor_shape_text(3, t->shape, text));
+        return NULL;
+    }
+    if (r->pixels && c != r->arch.C) {
+        err_set(e, ERR_INPUT, "the image has %lld channels where the stream's header declares %d", (long long)c, r->arch.C);
+        return NULL;
+    }
+    if (r->pixels && !o.size && (h != r->arch.H || w != r->arch.W)) {
+        err_set(e, ERR_INPUT, "the image is %lld x %lld where the stream's header declares %d x %d", (long long)w,
+                (long long)h, r->arch.W, r->arch.H);
+        return NULL;
+    }
+    return t;
+}
+
+static int put_embedding(run *r, frame *f, const float *x, err *e)
+{
+    int64_t shape[1] = {r->D};
+    uint8_t *dst = frame_tensor(f, "embedding", DT_F4, 1, shape);
+
+    if (dst)
+        memcpy(dst, x, (size_t)r->D * sizeof *x);
+    if (frame_end(f, e) || writer_put(r->w, f, e))
+        return -1;
+    progress_update(&r->bar, ++r->done, NULL);
+    return 0;
+}
+
+/* Run what has been gathered. */
+static int flush(run *r, err *e)
+{
+    if (r->n == 0)
+        return 0;
+    if (graph_forward(r->net.g, r->n, GRAPH_MODE_EVAL, e))
+        return -1;
+    const float *x = graph_value(r->net.g, r->layer);
+    for (int i = 0; i < r->n; i++)
+        if (put_embedding(r, &r->frames[i], x + (size_t)i * (size_t)r->D, e))
+            return -1;
+    r->n = 0;
+    return 0;
+}
+
+/* The input has paused: what is there goes out, so that a slow source is not held back. */
+static int on_wait(void *arg, err *e)
+{
+    run *r = arg;
+
+    return flush(r, e) || writer_flush(r->w, e) ? -1 : 0;
+}
+
+static int add(run *r, const sample *s, err *e)
+{
+    const tensor *t = sample_image(r, s, e);
+    const uint8_t *at;
+    frame *f = &r->frames[r->n];
+
+    if (!t || fit(r, t, &at, e))
+        return -1;
+    frame_begin(f, FRAME_SAMPLE);
+    frame_fields_except(f, s, "image", (char *)NULL);
+    if (r->pixels) {
+        for (int i = 0; i < r->D; i++)
+            r->row[i] = (float)at[i] / 255;
+        return put_embedding(r, f, r->row, e);
+    }
+    network_arch one = r->arch;
+    one.C = (int)t->shape[2];
+    network_fill(&r->net, &one, at, r->n++, 1);
+    return r->n == o.batch ? flush(r, e) : 0;
+}
+
+static int embed_all(run *r, err *e)
+{
+    sample s;
+    int rc;
+
+    reader_on_wait(r->in, on_wait, r);
+    while ((rc = reader_next(r->in, &s, e)) == 1)
+        if (add(r, &s, e))
+            return reader_where(r->in, e);
+    return rc < 0 || flush(r, e) || writer_finish(r->w, reader_skipped(r->in), e) ? -1 : 0;
+}
+
+static int embed(run *r, err *e)
+{
+    if (!r->pixels && (open_model(r, e) || compile(r, e)))
+        return -1;
+    r->in = reader_new(r->t->in_fd, 0, e);
+    if (!r->in || header_expect(reader_header(r->in), e, KIND_IMAGES, (char *)NULL))
+        return -1;
+    if ((r->pixels && pixel_size(r, e)) || make_header(r, e))
+        return -1;
+    r->frames = calloc((size_t)o.batch, sizeof *r->frames);
+    r->row = malloc((size_t)r->D * sizeof *r->row);
+    if (!r->frames || !r->row)
+        return err_nomem(e);
+    r->w = writer_new(r->t->out_fd, &r->h, e);
+    if (!r->w)
+        return -1;
+    progress_start(&r->bar, 2, r->t->name, "images", 0, reader_header(r->in)->count, r->t->quiet);
+    int rc = embed_all(r, e);
+    progress_end(&r->bar);
+    if (rc)
+        writer_abort(r->w, r->t->name, e);
+    return rc;
+}
+
+static void tear_down(run *r)
+{
+    for (int i = 0; r->frames && i < o.batch; i++)
+        frame_free(&r->frames[i]);
+    free(r->frames);
+    free(r->row);
+    writer_free(r->w);
+    reader_free(r->in);
+    header_clear(&r->h);
+    image_free(&r->whole);
+    image_free(&r->scaled);
+    objective_clear(&r->obj);
+    network_clear(&r->net);
+    model_clear(&r->m);
+}
+
+static int check(const run *r, err *e)
+{
+    if (!o.model)
+        return err_set(e, ERR_USAGE, "-m MODEL is missing (or -m pixels, for the pixels themselves)");
+    if (r->pixels && (o.layer || o.flatten || o.list_layers))
+        return err_set(e, ERR_USAGE, "-m pixels has no layers");
+    if (!r->pixels && o.size)
+        return err_set(e, ERR_USAGE, "--size is for -m pixels: a model has its own size");
+    if (!o.list_layers && isatty(r->t->out_fd))
+        return err_set(e, ERR_USAGE, "embeddings are no text for a terminal; redirect standard output");
+    return 0;
+}
+
+static int run_embed(tool *t, err *e)
+{
+    run r = {.t = t, .pixels = o.model && strcmp(o.model, "pixels") == 0};
+    int rc = check(&r, e);
+
+    if (rc == 0 && !t->dry_run)
+        rc = o.list_layers ? list_layers(&r, e) : embed(&r, e);
+    if (rc && !r.w && !t->dry_run && !o.list_layers)
+        stream_abort(t->out_fd, t->name, e);
+    tear_down(&r);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    const opt opts[] = {
+        {'m', "model", OPT_STRING, &o.model, "MODEL", "a model or checkpoint of ssl-train; or pixels: the raw pixels", 0, 0},
+        {'l', "layer", OPT_STRING, &o.layer, "NAME", "the layer to read (default: the encoder's output)", 0, 0},
+        {0, "flatten", OPT_FLAG, &o.flatten, NULL, "take a map's values one by one (default: their averages by channel)", 0, 0},
+        {0, "list-layers", OPT_FLAG, &o.list_layers, NULL, "print the model's layers and their shapes, and stop", 0, 0},
+        {0, "size", OPT_INT, &o.size, "N", "with -m pixels: N x N pixels, resized by the short side and cropped", 1, 16384},
+        {'b', "batch", OPT_INT, &o.batch, "N", "images computed together at most (default 64)", 1, 1 << 16},
+        {'j', "threads", OPT_INT, &o.threads, "N", "threads (default: all processors given to the process)", 1, 1024},
+        {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
+    };
+    tool t = {
+        .name = "ssl-embed",
+        .synopsis = "-m MODEL [option ...] < IMAGES > EMBEDDINGS",
+        .about = "Runs a stream of images through a model and writes what one of its layers says.",
+        .opts = opts,
+        .examples = "  ssl-load photos --size 32 | ssl-embed -m rot.model | ssl-probe\n"
+                    "  ssl-load photos | ssl-embed -m rot.model --layer layer2 | ssl-probe\n"
+                    "  ssl-load photos | ssl-embed -m pixels --size 32 | ssl-probe      # the baseline\n"
+                    "  ssl-embed -m rot.model --list-layers\n",
+        .run = run_embed,
+    };
+
+    return tool_main(&t, argc, argv);
+}
