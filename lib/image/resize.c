@@ -88,7 +88,8 @@ static int axis_init(axis *a, int in, double from, double length, int n, enum re
     if (!a->memory)
         return err_nomem(e);
     double *weight = a->memory;
-    a->first = (int *)(weight + taps);
+    void *rest = weight + taps;
+    a->first = rest;
     a->count = a->first + n;
     a->k = a->count + n;
 

@@ -7,24 +7,24 @@ off the result, and compared with torchvision's own draws by a two-sample
 Kolmogorov-Smirnov test. Parameters are fixed by ranges of no width, which is
 how a user would fix them.
 """
-import hashlib
 import io
 import itertools
 import os
-import struct
 import subprocess
 import sys
 import tarfile
 import warnings
-import zlib
 
-import msgpack
 import numpy as np
 import torch
 import torchvision.transforms as T
 import torchvision.transforms.functional as F
 from PIL import Image
 from torchvision.transforms import InterpolationMode as I
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["SRC"], "examples", "python"))
+from ssl_stream import Reader, Writer
 
 warnings.filterwarnings("ignore")
 DATA = os.environ.get("DATA", os.path.join(os.environ["SRC"], "..", "shared", "data"))
@@ -34,37 +34,21 @@ failures = 0
 
 # ---- Streams -----------------------------------------------------------------
 
-def frame(kind, content):
-    body = msgpack.packb(content)
-    body = struct.pack("<I", zlib.crc32(body)) + body
-    return b"\xc9" + struct.pack(">IB", len(body), kind) + body
-
-
 def stream(images):
-    fields = {"key": ["str", []], "index": ["int", []], "image": ["|u1", [-1, -1, images[0].shape[2]]]}
-    header = {"format": "ssl-stream", "version": "1.0", "kind": "images", "fields": fields, "classes": None,
-              "distinct": len(images), "count": len(images), "seed": 0, "objective": None,
-              "input_transform": None, "history": []}
-    frames, digest = [frame(1, header)], hashlib.sha256()
+    out = io.BytesIO()
+    w = Writer(out, {"kind": "images", "fields": {"key": ["str", []], "index": ["int", []], "image": ["|u1", [-1, -1, images[0].shape[2]]]},
+                     "classes": None, "distinct": len(images), "count": len(images), "seed": 0, "objective": None,
+                     "input_transform": None, "history": []})
     for i, a in enumerate(images):
-        f = frame(2, {"key": str(i), "index": i, "image": ["|u1", list(a.shape), a.tobytes()]})
-        digest.update(f[6:10] + struct.pack("<I", len(f) - 6))
-        frames.append(f)
-    frames.append(frame(3, {"frames": len(images), "skipped": 0, "digest": digest.hexdigest()}))
-    return b"".join(frames)
+        w.put({"key": str(i), "index": i, "image": a})
+    w.finish()
+    return out.getvalue()
 
 
 def augment(images, *operands):
-    """The images, or views, that ssl-augment makes of (H, W, C) arrays."""
+    """What ssl-augment makes of (H, W, C) arrays."""
     out = subprocess.run(["ssl-augment", *operands], input=stream(images), stdout=subprocess.PIPE, check=True).stdout
-    results, at = [], 0
-    while at < len(out):
-        n, kind = struct.unpack(">IB", out[at + 1:at + 6])
-        if kind == 2:
-            sample = msgpack.unpackb(out[at + 10:at + 6 + n])
-            _, shape, data = sample.get("views", sample.get("image"))
-            results.append(np.frombuffer(data, np.uint8).reshape(shape))
-        at += 6 + n
+    results = [s["image"] for s in Reader(io.BytesIO(out))]
     assert len(results) == len(images)
     return results
 

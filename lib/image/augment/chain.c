@@ -32,10 +32,8 @@ static int unknown_operation(const char *name, err *e)
     const char *names[64];
     int n = 0;
 
-    while (operations[n] && n < 64) {
+    for (; n < 64 && operations[n]; n++)
         names[n] = operations[n]->name;
-        n++;
-    }
     const char *near = opt_nearest(name, names, n);
     if (near)
         return err_set(e, ERR_USAGE, "unknown operation '%s'; did you mean '%s'?", name, near);
