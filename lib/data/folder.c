@@ -156,7 +156,6 @@ static int list(source *s, listing *l, err *e)
 {
     walk w = {.s = s, .l = l};
     size_t n = strlen(s->operand);
-    entry own;
     int rc = -1;
 
     while (n > 1 && s->operand[n - 1] == '/')
@@ -165,12 +164,10 @@ static int list(source *s, listing *l, err *e)
         goto out;
     w.below = w.rule = w.path.n;
     /* "photos/train/" holds a train split, as "photos/" would say */
-    if (listing_classify(l, &own, (const char *)w.path.p, w.path.n, e))
-        goto out;
-    if (own.split >= 0 && own.class < 0) {
-        const char *base = n > 1 ? memrchr(w.path.p, '/', n - 1) : NULL;
-        w.rule = base ? (size_t)(base + 1 - (const char *)w.path.p) : 0;
-    }
+    const char *slash = memrchr(s->operand, '/', n);
+    size_t base = slash ? (size_t)(slash + 1 - s->operand) : 0;
+    if (listing_is_split(s->operand + base, n - base))
+        w.rule = base;
     rc = walk_folder(&w, 0, e);
 out:
     buf_free(&w.path);

@@ -240,7 +240,7 @@ char *listing_escape(listing *l, const char *s, size_t n, err *e)
     return p;
 }
 
-static bool is_split(const char *s, size_t n)
+bool listing_is_split(const char *s, size_t n)
 {
     return equal("train", s, n) || equal("val", s, n) || equal("test", s, n) || equal("unlabeled", s, n);
 }
@@ -267,7 +267,7 @@ int listing_classify(listing *l, entry *en, const char *path, size_t n, err *e)
         end = slash;
         if (len == 0 || equal(".", s, len) || equal("..", s, len))
             continue;
-        if (is_split(s, len)) {
+        if (listing_is_split(s, len)) {
             if ((en->split = names_add(&l->splits, s, len, e)) < 0)
                 return -1;
         } else if (last && (en->class = add_name(&l->classes, l, s, len, e)) < 0) {

@@ -62,6 +62,9 @@ char *listing_join(listing *l, const char *a, const char *b, err *e);
 char *listing_escape(listing *l, const char *s, size_t n, err *e);
 bool listing_clean(const char *s, size_t n); /* whether that would change nothing */
 
+/* Whether a folder of that name is a split: train, val, test or unlabeled. */
+bool listing_is_split(const char *s, size_t n);
+
 /*
  * Split and class from a path, the same for folders, lists and tars: the last
  * folder is the class, unless it is named train, val, test or unlabeled; the
