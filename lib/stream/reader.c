@@ -138,6 +138,12 @@ static int damaged(const reader *r, err *e, const char *what)
     return err_set(e, ERR_INPUT, "stream damaged after %" PRId64 " samples: %s", r->count, what);
 }
 
+/* msgpack's own types are negative: 128 and more here. */
+static bool is_private(int type)
+{
+    return type >= FRAME_PRIVATE && type < 128;
+}
+
 /*
  * The next frame that is not private, consumed: 1, with its map in *map and *n;
  * 0 at the end of input; -1. The CRC has been verified.
@@ -159,7 +165,7 @@ static int next_frame(reader *r, int *type, const uint8_t **map, size_t *n, err 
         if (len > limit)
             return err_set(e, ERR_INPUT, "a frame of %zu bytes after %" PRId64 " samples is above the limit of %zu (%s)", len, r->count,
                            limit, p[5] == FRAME_HEADER ? "for headers" : "--max-frame");
-        if (len < FRAME_CRC + 1 && p[5] < FRAME_PRIVATE)
+        if (len < FRAME_CRC + 1 && !is_private(p[5]))
             return damaged(r, e, "a frame without contents");
         rc = need(r, FRAME_HEAD + len, e);
         if (rc <= 0)
@@ -171,7 +177,7 @@ static int next_frame(reader *r, int *type, const uint8_t **map, size_t *n, err 
         *type = p[5];
         *map = p + FRAME_HEAD + FRAME_CRC;
         *n = len - FRAME_CRC;
-    } while (*type >= FRAME_PRIVATE && *type < 128);
+    } while (is_private(*type));
 
     if (crc_update(0, *map, *n) != frame_crc(*map - FRAME_CRC - FRAME_HEAD))
         return damaged(r, e, "the checksum of a frame is wrong");

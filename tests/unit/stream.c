@@ -467,6 +467,10 @@ Test(attack, frames)
     add_frame(&b, FRAME_SAMPLE, "", 0);
     expect_failure(b.p, b.n, ERR_INPUT, "a frame without contents");
     b.n = n;
+    buf_add(&b, "\xc9\0\0\0\3\xc0zzz", 9, &e); /* too short for a CRC, and not private */
+    buf_add(&b, "0123456789", 10, &e);
+    expect_failure(b.p, b.n, ERR_INPUT, "a frame without contents");
+    b.n = n;
     add_frame(&b, FRAME_SAMPLE, "\x80", 1);
     b.p[b.n - 1] ^= 1;
     expect_failure(b.p, b.n, ERR_INPUT, "the checksum of a frame is wrong");
