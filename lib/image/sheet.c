@@ -80,9 +80,9 @@ sheet *sheet_new(const header *h, const char *only, err *e)
     s->h = h;
     if (declared_images(s) == 0) {
         if (only)
-            err_set(e, ERR_INPUT, "this stream of %s has no field '%s' that can be drawn", h->kind, only);
+            err_set(e, ERR_INPUT, "a stream of kind %s has no field '%s' that can be drawn", h->kind, only);
         else
-            err_set(e, ERR_INPUT, "this stream of %s has nothing to draw; a sheet shows images, views or examples", h->kind);
+            err_set(e, ERR_INPUT, "a stream of kind %s has nothing to draw; a sheet shows images, views or examples", h->kind);
         sheet_free(s);
         return NULL;
     }
@@ -207,7 +207,16 @@ static char *target_name(const header *h, const tensor *t, int64_t i)
     return asprintf(&text, "%d", (int)(int32_t)v) < 0 ? NULL : text;
 }
 
-/* "class" or "class -> target", as far as there is one. */
+static bool is_number(const char *s, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && s[i] >= '0' && s[i] <= '9')
+        i++;
+    return i == n;
+}
+
+/* "dog", "dog -> target", "-> target" or, where classes are only numbered, "class 3". */
 static char *title_of(const header *h, const sample *in, const tensor *target, err *e)
 {
     const field *class_name = sample_find(in, "class");
@@ -215,8 +224,11 @@ static char *title_of(const header *h, const sample *in, const tensor *target, e
     buf b = {0};
     int rc = 0;
 
-    if (class_name && class_name->type == FIELD_STR)
-        rc = describe_text(class_name->str.p, class_name->str.n, &b, e);
+    if (class_name && class_name->type == FIELD_STR) {
+        const char *p = class_name->str.p;
+        size_t n = class_name->str.n;
+        rc = buf_addf(&b, e, "%s", is_number(p, n) ? "class " : "") || describe_text(p, n, &b, e) ? -1 : 0;
+    }
     if (target && !rc)
         rc = !name ? err_nomem(e) : buf_addf(&b, e, "%s\xe2\x86\x92 %s", b.n ? " " : "", name);
     free(name);
@@ -423,14 +435,40 @@ static void draw_card(pen *p, const card *c, const layout *l, int x, int y)
     put(p, x, bottom + l->title_h, l->card_w, TEXT_LEFT, TEXT_CUT_FRONT, &KEY, c->key);
 }
 
-/* "ssl-load | ssl-augment | ssl-pretext rotate" */
+static const value *record(const value *history, const char *id)
+{
+    for (size_t i = 0; i < history->n; i++)
+        if (strcmp(value_get_str(history->child[i], "id", ""), id) == 0)
+            return history->child[i];
+    return NULL;
+}
+
+/* The record that r has its input from, or NULL. */
+static const value *input_of(const value *history, const value *r)
+{
+    const value *parents = value_get(r, "parents");
+
+    for (size_t i = 0; parents && parents->type == VALUE_ARRAY && i < parents->n; i++)
+        if (strcmp(value_get_str(parents->child[i], "role", ""), "input") == 0)
+            return record(history, value_get_str(parents->child[i], "id", ""));
+    return NULL;
+}
+
+/* "ssl-load | ssl-augment | ssl-pretext rotate": the last stages, back from the newest record. */
 static int pipeline(const header *h, buf *b, err *e)
 {
-    for (size_t i = 0; h->history && i < h->history->n; i++) {
-        const value *r = h->history->child[i];
-        const char *tool = value_get_str(r, "tool", "?"), *task = value_get_str(value_get(r, "parameters"), "task", "");
-        if (buf_addf(b, e, "%s", i ? " | " : "") || describe_text(tool, strlen(tool), b, e) ||
-            buf_addf(b, e, "%s", *task ? " " : "") || describe_text(task, strlen(task), b, e))
+    enum { STAGES = 8 };
+    const value *stage[STAGES], *r;
+    int n = 0;
+
+    r = h->history && h->history->n ? h->history->child[h->history->n - 1] : NULL;
+    for (; r && n < STAGES; r = input_of(h->history, r))
+        stage[n++] = r;
+    while (n-- > 0) {
+        const char *tool = value_get_str(stage[n], "tool", "?");
+        const char *task = value_get_str(value_get(stage[n], "parameters"), "task", "");
+        if (describe_text(tool, strlen(tool), b, e) || buf_addf(b, e, "%s", *task ? " " : "") ||
+            describe_text(task, strlen(task), b, e) || buf_addf(b, e, "%s", n ? " | " : ""))
             return -1;
     }
     return buf_add(b, "", 1, e);

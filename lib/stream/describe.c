@@ -144,6 +144,31 @@ static void fields(para *p, const header *h)
     para_end(p);
 }
 
+static bool is_model(const header *h)
+{
+    return strcmp(h->kind, KIND_MODEL) == 0;
+}
+
+/* A model's tensors are its samples, so here only their sum. */
+static void weights(para *p, const header *h)
+{
+    int64_t values = 0, tensors = 0, shape[TENSOR_MAX_DIMS];
+    char a[32], b[32];
+    dtype type;
+
+    for (size_t i = 0; h->fields && i < h->fields->n; i++) {
+        int n = header_field(h, h->fields->key[i], &type, shape);
+        int64_t bytes = n < 0 ? -1 : tensor_bytes(type, n, shape, INT64_MAX / STREAM_MAX_HEADER);
+        if (bytes < 0)
+            continue;
+        tensors++;
+        values += bytes / (int64_t)dtype_size(type);
+    }
+    para_start(p, "fields");
+    para_wordf(p, 0, "%s tensors of %s values together", format_commas(tensors, a), format_commas(values, b));
+    para_end(p);
+}
+
 static void classes(para *p, const header *h)
 {
     enum { SHOWN = 20 };
@@ -208,7 +233,29 @@ static void map_paragraph(para *p, const char *label, const value *map)
     para_end(p);
 }
 
-/* One line a stage, oldest first: the tool, the record's id, the parameters. */
+/* The number of a record in the history, from 1; 0: it is not there. */
+static size_t record_number(const header *h, const char *id)
+{
+    for (size_t i = 0; i < h->history->n; i++)
+        if (strcmp(value_get_str(h->history->child[i], "id", ""), id) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* Where the i-th record's input came from, unless it is simply the record before it. */
+static void parents(para *p, const header *h, size_t i)
+{
+    const value *list = value_get(h->history->child[i], "parents");
+    size_t n = list && list->type == VALUE_ARRAY ? list->n : 0;
+
+    for (size_t k = 0; k < n; k++) {
+        size_t from = record_number(h, value_get_str(list->child[k], "id", ""));
+        if (n > 1 || from != i)
+            para_wordf(p, 1, "%.64s=[%zu]", value_get_str(list->child[k], "role", "input"), from);
+    }
+}
+
+/* One paragraph a stage, oldest first: number, tool, parameters, seed, and what it was made from. */
 static void history(para *p, const header *h)
 {
     size_t n = h->history ? h->history->n : 0;
@@ -216,23 +263,22 @@ static void history(para *p, const header *h)
 
     for (size_t i = 0; i < n; i++) {
         int w = (int)strlen(value_get_str(h->history->child[i], "tool", "?"));
-        tool_width = w > tool_width ? w : tool_width;
+        tool_width = w > tool_width && w <= 24 ? w : tool_width;
     }
-    if (tool_width > 24)
-        tool_width = 24;
     for (size_t i = 0; i < n; i++) {
         const value *r = h->history->child[i], *params = value_get(r, "parameters");
         para_start(p, i ? "" : "history");
+        para_wordf(p, 0, n < 10 ? "[%zu]" : "[%2zu]", i + 1);
         int column = p->column;
-        para_text(p, 0, value_get_str(r, "tool", "?"), "");
-        for (int pad = p->column - column; pad < tool_width; pad++)
+        para_text(p, 1, value_get_str(r, "tool", "?"), "");
+        while (p->column < column + 1 + tool_width)
             para_word(p, " ", 1, 0);
-        p->indent = p->column; /* the rest wraps behind the tool */
         p->failed |= buf_add(p->out, "  ", 2, p->e) != 0;
-        p->column = p->indent += 2;
+        p->indent = p->column += 2; /* the rest wraps behind the tool */
         if (params)
             pairs(p, params);
         para_wordf(p, 1, "seed=%llu", (unsigned long long)value_get_int(r, "seed", 0));
+        parents(p, h, i);
         para_end(p);
     }
     if (n == 0) {
@@ -249,7 +295,10 @@ int describe_header(const header *h, buf *out, err *e)
     para_start(&p, "kind");
     para_text(&p, 0, h->kind, "");
     para_end(&p);
-    fields(&p, h);
+    if (is_model(h))
+        weights(&p, h);
+    else
+        fields(&p, h);
     classes(&p, h);
     number(&p, "distinct", h->distinct, "unknown");
     number(&p, "count", h->count, "unknown");
@@ -369,24 +418,36 @@ static int scalar(const field *x, buf *out, err *e)
     }
 }
 
+/* The widest name of the tensors among a model's fields. */
+static int model_width(const header *h)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; h->fields && i < h->fields->n; i++) {
+        size_t n = strlen(h->fields->key[i]);
+        if (n > width && n <= 60)
+            width = n;
+    }
+    return (int)width;
+}
+
 int describe_sample(const header *h, const sample *s, int64_t n, buf *out, err *e)
 {
-    int name_width = 0;
+    bool model = is_model(h);
+    int name_width = model ? model_width(h) : 0;
 
-    if (strcmp(h->kind, KIND_MODEL) == 0 && s->n == 1 && s->f[0].type == FIELD_TENSOR)
-        return tensor_line(&s->f[0], 0, 36, out, e);
-    for (int i = 0; i < s->n; i++)
+    for (int i = 0; i < s->n && !model; i++)
         if (s->f[i].type == FIELD_TENSOR && (int)s->f[i].name_len > name_width)
             name_width = (int)s->f[i].name_len;
-    if (buf_addf(out, e, "sample %lld", (long long)n))
+    if (!model && buf_addf(out, e, "sample %lld", (long long)n))
         return -1;
-    for (int i = 0; i < s->n; i++)
+    for (int i = 0; i < s->n && !model; i++)
         if (s->f[i].type != FIELD_TENSOR && scalar(&s->f[i], out, e))
             return -1;
-    if (buf_add(out, "\n", 1, e))
+    if (!model && buf_add(out, "\n", 1, e))
         return -1;
     for (int i = 0; i < s->n; i++)
-        if (s->f[i].type == FIELD_TENSOR && tensor_line(&s->f[i], 4, name_width, out, e))
+        if (s->f[i].type == FIELD_TENSOR && tensor_line(&s->f[i], model ? 0 : 4, name_width, out, e))
             return -1;
     return 0;
 }

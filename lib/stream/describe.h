@@ -21,7 +21,7 @@ value *describe_header_value(const header *h);
 /*
  * The n-th sample: its scalars on one line; below, a line for each tensor with
  * dtype, shape and the values when they are few, else their minimum, maximum
- * and mean. In a stream of kind model a sample is one such line.
+ * and mean. Of a model's samples only the tensors' lines.
  */
 int describe_sample(const header *h, const sample *s, int64_t n, buf *out, err *e);
 

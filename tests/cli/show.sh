@@ -18,7 +18,7 @@ is_png() { [ "$(od -An -tx1 -N8 "$1" | tr -d ' ')" = 89504e470d0a1a0a ]; }
 # ---- text
 prints '^kind +images$' "the kind" 'ssl-show <images.ssl'
 prints '^classes +10  0, 1, 2, ' "the classes" 'ssl-show images.ssl'
-prints '^history +ssl-load ' "the history" 'ssl-show images.ssl'
+prints '^history +\[1\] ssl-load ' "the history" 'ssl-show images.ssl'
 prints '^sample 0  key ' "the first sample" 'ssl-show images.ssl'
 prints '^    image +\|u1 \[28,28,1\] +min 0  max 255  mean ' "a tensor" 'ssl-show images.ssl'
 prints '^200 samples, 0 skipped, digest [0-9a-f]{64}$' "the end" 'ssl-show images.ssl'

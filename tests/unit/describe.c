@@ -97,7 +97,7 @@ Test(describe, a_header)
                                "distinct   unknown\n"
                                "count      1,234,567\n"
                                "seed       0\n"
-                               "history    ssl-augment  scale=0.5 views=2 seed=0\n");
+                               "history    [1] ssl-augment  scale=0.5 views=2 seed=0\n");
     buf_free(&b);
     header_clear(&h);
 }
