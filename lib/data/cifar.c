@@ -145,7 +145,7 @@ static int list(source *s, listing *l, const layout *y, err *e)
         goto out;
     }
     for (int i = 0; i < y->classes; i++) /* labels keep their numbers where some classes have no image */
-        if (names_add(&l->classes, t.names[i], strlen(t.names[i]), e) < 0)
+        if (listing_declare(l, t.names[i], strlen(t.names[i]), e))
             goto out;
     for (int i = 0; i < r->parts; i++)
         if (list_part(s, l, y, i, &t, e))

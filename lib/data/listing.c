@@ -105,6 +105,7 @@ void listing_free(listing *l)
     free(l->v);
     names_free(&l->splits);
     names_free(&l->classes);
+    names_free(&l->declared);
     *l = (listing){0};
 }
 
@@ -276,6 +277,11 @@ int listing_classify(listing *l, entry *en, const char *path, size_t n, err *e)
         last = false;
     }
     return 0;
+}
+
+int listing_declare(listing *l, const char *class, size_t n, err *e)
+{
+    return names_add(&l->classes, class, n, e) < 0 || names_add(&l->declared, class, n, e) < 0 ? -1 : 0;
 }
 
 bool listing_is_image(const char *name, size_t n)

@@ -40,6 +40,7 @@ typedef struct listing {
     entry *v; /* owned */
     size_t n, cap;
     name_set splits, classes;
+    name_set declared;  /* classes that the source says there are, whether or not they have images */
     block *text;        /* owned: where keys and paths live */
     size_t ignored;     /* files that are no images, by their names */
     const char *example; /* one of them */
@@ -71,6 +72,9 @@ bool listing_is_split(const char *s, size_t n);
  * nearest folder of such a name is the split.
  */
 int listing_classify(listing *l, entry *en, const char *path, size_t n, err *e);
+
+/* A class that exists, with or without images. */
+int listing_declare(listing *l, const char *class, size_t n, err *e);
 
 /* Whether a file name ends as image files do. */
 bool listing_is_image(const char *name, size_t n);

@@ -444,7 +444,7 @@ static int list_sources(load *L, err *e)
         return err_set(e, ERR_INPUT, "no images are in '%s'%s", L->s[0].operand, L->l.ignored ? ", by the names of its files" : "");
     }
     if (L->l.ignored && L->o->note) {
-        snprintf(text, sizeof text, "%zu files are no images by their names, such as '%s'", L->l.ignored, L->l.example);
+        snprintf(text, sizeof text, "left out, being no images by their names: %zu (such as '%s')", L->l.ignored, L->l.example);
         L->o->note(text, L->o->arg);
     }
     return L->sources > 1 || L->s[0].type != &source_folder ? listing_unique(&L->l, e) : 0;

@@ -124,7 +124,7 @@ static int list(source *s, listing *l, err *e)
     set_shape(s);
     for (size_t i = 0; v->h.classes && i < v->h.classes->n; i++) {
         const value *c = v->h.classes->child[i];
-        if (names_add(&l->classes, c->s, c->n, e) < 0) {
+        if (listing_declare(l, c->s, c->n, e)) {
             rc = -1;
             goto out;
         }

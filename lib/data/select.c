@@ -44,6 +44,16 @@ static int check_wanted(const listing *l, const char *list, err *e)
     return 0;
 }
 
+/* Those that an image has or the source declares: a path's class may have had to give way to a label. */
+static void mark_classes(int *mark, const listing *l)
+{
+    for (int i = 0; i < l->classes.n; i++)
+        mark[i] = names_find(&l->declared, l->classes.v[i], strlen(l->classes.v[i])) >= 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i].class >= 0)
+            mark[l->v[i].class] = 1;
+}
+
 static int sort_classes(selection *s, const listing *l, const char *wanted, err *e)
 {
     const name_set *t = &l->classes;
@@ -54,8 +64,9 @@ static int sort_classes(selection *s, const listing *l, const char *wanted, err 
     s->class = malloc((size_t)(t->n + 1) * sizeof *s->class);
     if (!s->label || !s->class)
         return err_nomem(e);
+    mark_classes(s->label, l);
     for (int i = 0; i < t->n; i++)
-        if (!wanted || select_named(wanted, t->v[i]))
+        if (s->label[i] && (!wanted || select_named(wanted, t->v[i])))
             s->class[s->classes++] = t->v[i];
     qsort(s->class, (size_t)s->classes, sizeof *s->class, by_name);
     for (int i = 0; i < t->n; i++) {

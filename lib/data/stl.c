@@ -139,7 +139,7 @@ static int list(source *s, listing *l, err *e)
         goto out;
     }
     for (int i = 0; i < CLASSES; i++) /* labels keep their numbers where some classes have no image */
-        if (names_add(&l->classes, t.names[i], strlen(t.names[i]), e) < 0)
+        if (listing_declare(l, t.names[i], strlen(t.names[i]), e))
             goto out;
     for (int i = 0; i < r->parts; i++)
         if (list_part(s, l, i, y[i], &t, e))
