@@ -1,6 +1,7 @@
 #include "base/rng.h"
 
 #include <math.h>
+#include <string.h>
 
 #define GOLDEN 0x9e3779b97f4a7c15u /* 2^64 / the golden ratio, SplitMix64's increment */
 
@@ -16,13 +17,18 @@ uint64_t rng_mix(uint64_t key, uint64_t v)
     return finalise(finalise(key + GOLDEN) ^ (v * 0xd1342543de82ef95u + GOLDEN));
 }
 
-uint64_t rng_mix_str(uint64_t key, const char *s)
+uint64_t rng_mix_bytes(uint64_t key, const void *p, size_t n)
 {
     uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
 
-    for (; *s; s++)
-        h = (h ^ (uint8_t)*s) * 0x100000001b3u;
+    for (const uint8_t *s = p; n > 0; s++, n--)
+        h = (h ^ *s) * 0x100000001b3u;
     return rng_mix(key, h);
+}
+
+uint64_t rng_mix_str(uint64_t key, const char *s)
+{
+    return rng_mix_bytes(key, s, strlen(s));
 }
 
 rng rng_at(uint64_t key)

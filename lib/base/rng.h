@@ -24,9 +24,10 @@ typedef struct rng {
     uint64_t state;
 } rng;
 
-/* A key that depends on key and on v, or on the bytes of s; order matters. */
+/* A key that depends on key and on v, or on the bytes of s or p; order matters. */
 uint64_t rng_mix(uint64_t key, uint64_t v);
 uint64_t rng_mix_str(uint64_t key, const char *s);
+uint64_t rng_mix_bytes(uint64_t key, const void *p, size_t n);
 
 /* The generator that starts at a key. */
 rng rng_at(uint64_t key);

@@ -35,15 +35,6 @@ static void add_scaled(double *a, double scale, const double *b, size_t n)
         a[i] += scale * b[i];
 }
 
-static double largest(const double *a, size_t n)
-{
-    double most = 0;
-
-    for (size_t i = 0; i < n; i++)
-        most = fabs(a[i]) > most ? fabs(a[i]) : most;
-    return most;
-}
-
 /* direction = -H g, the two-loop recursion. */
 static void find_direction(state *t)
 {
@@ -120,21 +111,16 @@ static int iterate(state *t, double tolerance, int max_iterations, err *e)
     if (t->function(t->x, &r->f, t->g, t->arg, e))
         return -1;
     for (;;) {
-        r->gradient = largest(t->g, t->n);
-        r->converged = r->gradient <= tolerance;
-        if (r->converged || r->iterations == max_iterations)
-            return 0;
         find_direction(t);
         double slope = dot(t->g, t->direction, t->n), f;
         if (!(slope < 0) && t->pairs > 0) { /* rounding has spoilt the corrections: start afresh */
             t->pairs = 0;
             continue;
         }
-        /* -slope / 2 estimates what is left to gain, as Newton's decrement does. */
-        if (-slope <= ROUNDING * fabs(r->f)) {
-            r->converged = true;
+        r->gain = -slope / 2; /* half of Newton's decrement */
+        r->converged = r->gain <= fmax(tolerance, ROUNDING * fabs(r->f));
+        if (r->converged || r->iterations == max_iterations)
             return 0;
-        }
         int found = line_search(t, slope, &f, e);
         if (found < 0)
             return -1;

@@ -17,12 +17,12 @@ typedef int lbfgs_function(const double *x, double *f, double *g, void *arg, err
 
 typedef struct lbfgs_result {
     double f;
-    double gradient; /* largest magnitude in the gradient */
+    double gain; /* what f could still fall by, estimated: g' H g / 2 */
     int iterations, evaluations;
-    bool converged; /* gradient <= tolerance, or steps no longer improve f beyond rounding */
+    bool converged; /* gain <= tolerance, or lost in rounding */
 } lbfgs_result;
 
-/* From x, in place, until the gradient's largest magnitude is at most `tolerance`. 0, also when it stops at max_iterations. */
+/* From x, in place, until `gain` is at most `tolerance`. 0, also when it stops at max_iterations. */
 int lbfgs_minimise(lbfgs_function *function, void *arg, size_t n, double *x, double tolerance, int max_iterations,
                    lbfgs_result *result, err *e);
 

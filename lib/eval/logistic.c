@@ -86,6 +86,7 @@ void logistic_clear(logistic *m)
     free(m->mean);
     free(m->scale);
     free(m->w);
+    precondition_clear(&m->pre);
     *m = (logistic){0};
 }
 
@@ -270,6 +271,7 @@ static void pass_run(pass *p, const double *w, double *loss, double *gradient)
 typedef struct objective {
     pass pass;
     double l2;
+    double *w; /* [n_weights], scratch: the weights behind preconditioned variables */
 } objective;
 
 static int evaluate(const double *w, double *loss, double *gradient, void *arg, err *e)
@@ -295,13 +297,50 @@ static int evaluate(const double *w, double *loss, double *gradient, void *arg, 
     return 0;
 }
 
+/* One panel after the other. The bias is a variable of its own: standardised features have no covariance with it. */
+static void change_variables(const logistic *m, double *x, void (*change)(const preconditioner *p, double *x))
+{
+    for (size_t q = 0; q < m->panels; q++)
+        change(&m->pre, x + q * m->depth * PANEL_COLUMNS);
+}
+
+static int evaluate_preconditioned(const double *v, double *loss, double *gradient, void *arg, err *e)
+{
+    objective *o = arg;
+    const logistic *m = o->pass.m;
+
+    memcpy(o->w, v, m->n_weights * sizeof *v);
+    change_variables(m, o->w, precondition_to_w);
+    if (evaluate(o->w, loss, gradient, o, e))
+        return -1;
+    change_variables(m, gradient, precondition_gradient);
+    return 0;
+}
+
+static int minimise_preconditioned(logistic *m, objective *o, double tolerance, int max_iterations, int threads,
+                                   lbfgs_result *result, err *e)
+{
+    if (!m->pre.moments && precondition_init(&m->pre, o->pass.f, o->pass.r, m->mean, m->scale, threads, e))
+        return -1;
+    if (!(o->w = malloc(m->n_weights * sizeof *o->w)))
+        return err_nomem(e);
+    precondition_factor(&m->pre, o->l2);
+    change_variables(m, m->w, precondition_to_v);
+    int rc = lbfgs_minimise(evaluate_preconditioned, o, m->n_weights, m->w, tolerance, max_iterations, result, e);
+    change_variables(m, m->w, precondition_to_w);
+    free(o->w);
+    return rc;
+}
+
 int logistic_fit(logistic *m, const features *f, rows train, double l2, double tolerance, int max_iterations,
                  int threads, lbfgs_result *result, err *e)
 {
     objective o = {.l2 = l2};
     int rc = pass_begin(&o.pass, m, f, train, threads, true, e);
 
-    if (rc == 0)
+    if (rc == 0 && precondition_pays(train.n, (size_t)m->dim))
+        rc = minimise_preconditioned(m, &o, tolerance, max_iterations, threads, result, e);
+    else if (rc == 0)
         rc = lbfgs_minimise(evaluate, &o, m->n_weights, m->w, tolerance, max_iterations, result, e);
     if (rc == 0 && !isfinite(result->f))
         rc = err_set(e, ERR_INPUT, "the features are too large for logistic regression");

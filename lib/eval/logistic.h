@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "eval/features.h"
 #include "eval/lbfgs.h"
+#include "eval/precondition.h"
 
 typedef struct logistic {
     int dim, classes;
@@ -29,6 +30,7 @@ typedef struct logistic {
     size_t n_weights;
     float *mean, *scale; /* [dim] owned; z = (x - mean) * scale */
     double *w;           /* [n_weights] owned */
+    preconditioner pre;  /* made by the first fit that it helps */
 } logistic;
 
 /* The standardisation of those rows, and weights of zero. logistic_clear() also after a failure. 0 or -1. */
@@ -37,8 +39,9 @@ void logistic_clear(logistic *m);
 
 /*
  * Minimise, starting from the weights that are there (so that a path of
- * strengths is quick). Every class must occur among the rows. `tolerance` is
- * on the largest magnitude of the gradient.
+ * strengths is quick). `train` must be the rows of logistic_init(), with every
+ * class among them. `tolerance` is lbfgs.h's: an estimate of how far the objective may
+ * end above its minimum.
  */
 int logistic_fit(logistic *m, const features *f, rows train, double l2, double tolerance, int max_iterations,
                  int threads, lbfgs_result *result, err *e);

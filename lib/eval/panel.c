@@ -7,6 +7,9 @@
 typedef float v16 __attribute__((vector_size(64)));
 typedef float v16u __attribute__((vector_size(64), aligned(4), may_alias)); /* the same in memory, unaligned */
 
+typedef double w8 __attribute__((vector_size(64)));
+typedef double w8u __attribute__((vector_size(64), aligned(8), may_alias));
+
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE void multiply_add(float *c, const float *a, size_t row, size_t col, size_t m, const float *b, size_t k)
@@ -42,16 +45,27 @@ INLINE void standardise(float *dst, const float *src, const float *shift, const 
         dst[i] = (src[i] - shift[i]) * scale[i];
 }
 
+INLINE double dot(const double *a, const double *b, size_t n)
+{
+    w8 s0 = {0}, s1 = {0};
+    size_t i = 0;
+    double sum = 0;
+
+    for (; i + 16 <= n; i += 16) {
+        s0 += *(const w8u *)(a + i) * *(const w8u *)(b + i);
+        s1 += *(const w8u *)(a + i + 8) * *(const w8u *)(b + i + 8);
+    }
+    s0 += s1;
+    for (int k = 0; k < 8; k++)
+        sum += s0[k];
+    for (; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
 #ifdef __x86_64__
 
-/* GCC must be told to use the whole width; clang does, and does not know the word. */
-#ifdef __clang__
-#define AVX512 "avx512f"
-#else
-#define AVX512 "avx512f,prefer-vector-width=512"
-#endif
-
-__attribute__((target(AVX512))) static void
+__attribute__((target("avx512f,prefer-vector-width=512"))) static void
 multiply_add_avx512(float *c, const float *a, size_t row, size_t col, size_t m, const float *b, size_t k)
 {
     multiply_add(c, a, row, col, m, b, k);
@@ -67,6 +81,18 @@ __attribute__((target("avx2"))) static void
 standardise_avx2(float *dst, const float *src, const float *shift, const float *scale, size_t n)
 {
     standardise(dst, src, shift, scale, n);
+}
+
+__attribute__((target("avx512f,prefer-vector-width=512"))) static double
+dot_avx512(const double *a, const double *b, size_t n)
+{
+    return dot(a, b, n);
+}
+
+__attribute__((target("avx2"))) static double
+dot_avx2(const double *a, const double *b, size_t n)
+{
+    return dot(a, b, n);
 }
 
 #endif
@@ -91,4 +117,15 @@ void panel_standardise(float *dst, const float *src, const float *shift, const f
     else
 #endif
         standardise(dst, src, shift, scale, n);
+}
+
+double panel_dot(const double *a, const double *b, size_t n)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f"))
+        return dot_avx512(a, b, n);
+    if (__builtin_cpu_supports("avx2"))
+        return dot_avx2(a, b, n);
+#endif
+    return dot(a, b, n);
 }

@@ -94,7 +94,7 @@ Test(lbfgs, finds_the_bottom_of_rosenbrocks_valley)
 
     for (int i = 0; i < n; i++)
         x[i] = i % 2 ? 1 : -1.2;
-    cr_assert_eq(lbfgs_minimise(rosenbrock, &dims, n, x, 1e-9, 1000, &r, &e), 0);
+    cr_assert_eq(lbfgs_minimise(rosenbrock, &dims, n, x, 1e-16, 1000, &r, &e), 0);
     cr_assert(r.converged);
     cr_assert_lt(r.iterations, 300);
     for (int i = 0; i < n; i++)
@@ -185,18 +185,84 @@ Test(logistic, reaches_a_known_optimum)
     features f = {.x = x, .label = label, .n = n, .dim = 1, .classes = 2};
     rows all = {v, n};
     cr_assert_eq(logistic_init(&m, &f, all, &e), 0);
-    cr_assert_eq(logistic_fit(&m, &f, all, 0, 1e-8, 200, 1, &r, &e), 0);
+    cr_assert_eq(logistic_fit(&m, &f, all, 0, 1e-12, 200, 1, &r, &e), 0);
     cr_assert(r.converged);
     double w = *logistic_weight(&m, m.w, 0, 1) - *logistic_weight(&m, m.w, 0, 0);
     cr_assert_float_eq(w, log(0.8 / 0.2), 1e-5, "w = %.9g", w);
     cr_assert_float_eq(r.f, -0.8 * log(0.8) - 0.2 * log(0.2), 1e-7);
 
     /* With a penalty: w_1 = -w_0 = a solves l2 a = q - sigmoid(2 a). */
-    cr_assert_eq(logistic_fit(&m, &f, all, 0.1, 1e-8, 200, 1, &r, &e), 0);
+    cr_assert_eq(logistic_fit(&m, &f, all, 0.1, 1e-12, 200, 1, &r, &e), 0);
     double a = *logistic_weight(&m, m.w, 0, 1);
     cr_assert_float_eq(*logistic_weight(&m, m.w, 0, 0), -a, 1e-6);
     cr_assert_float_eq(0.1 * a, 0.8 - 1 / (1 + exp(-2 * a)), 1e-6, "a = %.9g", a);
     logistic_clear(&m);
+}
+
+/* Correlated features: with and without preconditioning (rows decide) the same minimum is found. */
+Test(precondition, does_not_move_the_minimum)
+{
+    fixture t = make(N, DIM, CLASSES, 2);
+    logistic m;
+    lbfgs_result r;
+    err e = {0};
+    double loss;
+
+    for (int i = 0; i < N; i++)
+        for (int d = 3; d < DIM; d += 3)
+            t.x[i * DIM + d] = t.x[i * DIM + d - 3] + 0.05f * t.x[i * DIM + d];
+    cr_assert_eq(logistic_init(&m, &t.f, t.all, &e), 0);
+    cr_assert(precondition_pays(N, DIM));
+    cr_assert_eq(logistic_fit(&m, &t.f, t.all, 1e-3, 1e-9, 1000, 2, &r, &e), 0);
+    cr_assert(r.converged);
+    double *g = malloc(m.n_weights * sizeof *g), worst = 0;
+    cr_assert_eq(logistic_loss(&m, &t.f, t.all, 1e-3, 1, m.w, &loss, g, &e), 0);
+    for (size_t i = 0; i < m.n_weights; i++)
+        worst = fmax(worst, fabs(g[i]));
+    cr_assert_float_eq(loss, r.f, 1e-6);
+    cr_assert_lt(worst, 2e-4, "gradient %g", worst);
+    free(g);
+    logistic_clear(&m);
+    drop(&t);
+}
+
+Test(precondition, changes_of_variables_are_inverse)
+{
+    fixture t = make(N, DIM, CLASSES, 1);
+    preconditioner p;
+    err e = {0};
+    float mean[DIM] = {0}, scale[DIM];
+    double x[DIM * 16], y[DIM * 16], g[DIM * 16];
+    rng r = rng_at(1);
+
+    for (int d = 0; d < DIM; d++)
+        scale[d] = d % 3 == 0 ? 1e-3f : d % 3 == 1 ? 1 : 1e3f;
+    cr_assert_eq(precondition_init(&p, &t.f, t.all, mean, scale, 2, &e), 0);
+    precondition_factor(&p, 0.01);
+    for (int i = 0; i < DIM * 16; i++)
+        x[i] = y[i] = rng_normal(&r);
+    precondition_to_v(&p, y);
+    precondition_to_w(&p, y);
+    for (int i = 0; i < DIM * 16; i++)
+        cr_assert_float_eq(x[i], y[i], 1e-9);
+    /* f(w) = h'w has the gradient L^-1 h in v: h'x = (L^-1 h)'(L'x), column by column */
+    for (int i = 0; i < DIM * 16; i++)
+        g[i] = rng_normal(&r);
+    for (int c = 0; c < 16; c++) {
+        double before = 0, after = 0;
+        double h[DIM * 16], v[DIM * 16];
+        memcpy(h, g, sizeof h);
+        memcpy(v, x, sizeof v);
+        precondition_gradient(&p, h);
+        precondition_to_v(&p, v);
+        for (int d = 0; d < DIM; d++) {
+            before += g[d * 16 + c] * x[d * 16 + c];
+            after += h[d * 16 + c] * v[d * 16 + c];
+        }
+        cr_assert_float_eq(before, after, 1e-9);
+    }
+    precondition_clear(&p);
+    drop(&t);
 }
 
 Test(logistic, learns_separable_classes_and_ignores_constant_features)
@@ -213,7 +279,7 @@ Test(logistic, learns_separable_classes_and_ignores_constant_features)
         t.x[i * DIM + 5] = 1234.5f;
     cr_assert_eq(logistic_init(&m, &t.f, t.all, &e), 0);
     cr_assert_eq(m.scale[5], 0);
-    cr_assert_eq(logistic_fit(&m, &t.f, t.all, 1e-3, 1e-5, 500, 2, &r, &e), 0);
+    cr_assert_eq(logistic_fit(&m, &t.f, t.all, 1e-3, 1e-7, 500, 2, &r, &e), 0);
     cr_assert(r.converged);
     cr_assert_eq(logistic_predict(&m, &t.f, t.all, 2, p, &log_loss, &e), 0);
     for (int i = 0; i < N; i++)
@@ -237,7 +303,7 @@ Test(logistic, threads_do_not_change_a_bit)
         logistic m;
         lbfgs_result r;
         cr_assert_eq(logistic_init(&m, &t.f, t.all, &e), 0);
-        cr_assert_eq(logistic_fit(&m, &t.f, t.all, 1e-4, 1e-4, 100, threads, &r, &e), 0);
+        cr_assert_eq(logistic_fit(&m, &t.f, t.all, 1e-4, 1e-5, 100, threads, &r, &e), 0);
         if (!first) {
             first = malloc(m.n_weights * sizeof *first);
             memcpy(first, m.w, m.n_weights * sizeof *first);
