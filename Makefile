@@ -38,6 +38,7 @@ TOOLS   := $(patsubst tools/%.c,%,$(wildcard tools/ssl-*.c))
 PROGS    = $(TOOLS:%=$(B)/%)
 UNITS    = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
 FUZZERS  = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
+TORCHES  = $(patsubst %.c,$(B)/%,$(wildcard tests/torch/*.c))
 BENCHES  = $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 PAGES   := $(wildcard man/*.[1-8])
 
@@ -78,6 +79,9 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libtools.a
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libtools.a
 	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+$(B)/tests/torch/%: $(B)/tests/torch/%.o $(B)/libtools.a
+	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtools.a
 	$(call say,LD)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -110,7 +114,7 @@ unit: $(UNITS) ## only the unit tests
 cli: $(PROGS) ## only the CLI tests; T="a b" for some of them
 	@FLAVOUR=$(FLAVOUR) tests/cli/run $(B) $(T)
 
-check-torch: all ## compare with PyTorch, torchvision and scikit-learn
+check-torch: all $(TORCHES) ## compare with PyTorch, torchvision and scikit-learn
 	@.ci/deps $(PACKAGES) $(DEB_TORCH)
 	@tests/torch/run $(B)
 

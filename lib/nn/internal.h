@@ -56,6 +56,7 @@ struct op {
     const layer *layer;
     node v;     /* the vertex that has the parameters and attributes */
     node x;     /* input */
+    node norm;  /* a batch normalisation folded into this convolution, -1: none */
     node other; /* second input (a fused addition), -1: none */
     node y;     /* output: the last vertex of the chain */
     bool relu;  /* fused */
@@ -119,6 +120,8 @@ struct graph {
     layer_report *reports;
     int report_count;
 };
+
+#define NORM_EPS 1e-5 /* added to the variance by batch normalisation */
 
 extern const layer layer_input, layer_conv2d, layer_batchnorm, layer_relu, layer_add, layer_maxpool, layer_global_avgpool,
     layer_linear, layer_flatten, layer_concat_rows;

@@ -101,8 +101,8 @@ static node only_consumer(const graph *g, node x)
     return -1;
 }
 
-/* Batch normalisation takes a following addition and ReLU with it. */
-static void fuse_norm(const graph *g, op *o, bool *done)
+/* The operation takes a following addition and ReLU with it. */
+static void fuse_tail(const graph *g, op *o, bool *done)
 {
     node next = only_consumer(g, o->y);
 
@@ -118,6 +118,18 @@ static void fuse_norm(const graph *g, op *o, bool *done)
         o->y = next;
         done[next] = true;
     }
+}
+
+/* With running statistics a batch normalisation is part of the convolution's or linear layer's weights. */
+static void fold_norm(const graph *g, op *o, bool *done)
+{
+    node next = only_consumer(g, o->y);
+
+    if (next < 0 || g->vertices[next].layer != &layer_batchnorm)
+        return;
+    o->norm = next;
+    o->y = next;
+    done[next] = true;
 }
 
 static int by_output(const void *a, const void *b)
@@ -139,10 +151,13 @@ static int build_ops(graph *g, err *e)
         if (!v->live || done[i] || v->root != i)
             continue;
         op *o = &g->ops[g->op_count++];
-        *o = (op){.layer = v->layer, .v = i, .x = v->in[0], .other = v->inputs > 1 ? v->in[1] : -1, .y = i,
+        bool weighted = v->layer == &layer_conv2d || v->layer == &layer_linear;
+        *o = (op){.layer = v->layer, .v = i, .x = v->in[0], .norm = -1, .other = v->inputs > 1 ? v->in[1] : -1, .y = i,
                   .report = {-1, -1, -1}};
-        if (v->layer == &layer_batchnorm)
-            fuse_norm(g, o, done);
+        if (weighted && g->use == GRAPH_INFER)
+            fold_norm(g, o, done);
+        if (v->layer == &layer_batchnorm || (weighted && g->use == GRAPH_INFER))
+            fuse_tail(g, o, done);
     }
     free(done);
     /* A chain runs where its last layer stands: then its other input exists. */

@@ -1,7 +1,8 @@
 /*
  * The engine against its own naive reference in double precision: every layer
  * and the chains that the planner fuses, forward and backward, over odd shapes
- * and partial batches; the reference itself against finite differences.
+ * and partial batches, with every set of kernels that this processor has; the
+ * reference itself against finite differences.
  */
 #include "nn/encoder.h"
 #include "nn/reference.h"
@@ -13,6 +14,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A test whose body runs once for each set of kernels. */
+#define Test_each_cpu(suite, name)                                                                  \
+    static void suite##_##name##_on_cpu(void);                                                      \
+    Test(suite, name)                                                                               \
+    {                                                                                               \
+        static const char *const sets[] = {"generic", "avx2", "avx512"};                            \
+        for (size_t cpu_ = 0; cpu_ < sizeof sets / sizeof *sets; cpu_++) {                          \
+            err e_;                                                                                 \
+            setenv("SSL_CPU", sets[cpu_], 1);                                                       \
+            if (kernels_choose(&e_))                                                                \
+                suite##_##name##_on_cpu();                                                          \
+        }                                                                                           \
+    }                                                                                               \
+    static void suite##_##name##_on_cpu(void)
 
 static void fill(rng *r, float *f, double *d, size_t count)
 {
@@ -173,7 +189,7 @@ static const conv_case conv_cases[] = {
     {16, 16, 16, 16, 2, 2, 0, 0}, {2, 4, 4, 2, 1, 1, 0, 1},    {40, 5, 3, 24, 3, 1, 2, 0},
 };
 
-Test(conv, agrees_with_the_reference)
+Test_each_cpu(conv, agrees_with_the_reference)
 {
     for (size_t i = 0; i < sizeof conv_cases / sizeof *conv_cases; i++)
         for (int n = 5; n >= 1; n -= 2)
@@ -194,7 +210,7 @@ Test(conv, agrees_with_the_reference)
             }
 }
 
-Test(linear, agrees_with_the_reference)
+Test_each_cpu(linear, agrees_with_the_reference)
 {
     static const int shapes[][2] = {{1, 1}, {5, 10}, {16, 16}, {64, 10}, {100, 37}, {512, 130}};
 
@@ -210,7 +226,7 @@ Test(linear, agrees_with_the_reference)
         }
 }
 
-Test(pool, agrees_with_the_reference)
+Test_each_cpu(pool, agrees_with_the_reference)
 {
     static const int cases[][5] = {{3, 7, 3, 2, 1}, {16, 8, 3, 2, 1}, {20, 6, 2, 2, 0}, {4, 5, 3, 1, 1}, {16, 1, 1, 1, 0}};
 
@@ -266,7 +282,7 @@ static node norm_chain(graph *g, node x, int kind)
     }
 }
 
-Test(norm, agrees_with_the_reference)
+Test_each_cpu(norm, agrees_with_the_reference)
 {
     static const graph_mode modes[] = {GRAPH_MODE_TRAIN, GRAPH_MODE_EVAL, GRAPH_MODE_ESTIMATE};
 
@@ -289,7 +305,7 @@ Test(norm, agrees_with_the_reference)
             }
 }
 
-Test(reshape, agrees_with_the_reference)
+Test_each_cpu(reshape, agrees_with_the_reference)
 {
     for (int D = 5; D <= 32; D += 11)
         for (int use = 0; use < 2; use++) {
@@ -363,7 +379,7 @@ Test(reference, agrees_with_finite_differences)
 }
 
 /* Two runs, and one or several threads, give the same bits. */
-Test(graph, is_deterministic)
+Test_each_cpu(graph, is_deterministic)
 {
     float *first = NULL;
     size_t count = 0;
@@ -414,7 +430,7 @@ Test(graph, reports_bad_builds)
     graph_free(g);
 }
 
-Test(encoder, agrees_with_the_reference)
+Test_each_cpu(encoder, agrees_with_the_reference)
 {
     static const struct {
         const char *name;

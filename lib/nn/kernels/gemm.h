@@ -122,7 +122,7 @@ INLINE void wgrad_tile(const wgrad_args *w, const float *a, const float *d, floa
 
     UNROLL for (int i = 0; i < P; i++)
         UNROLL for (int q = 0; q < Q; q++)
-            acc[i][q] = w->accumulate ? load(dw + q * w->dw_block + i * LANES) : (vec){0};
+            acc[i][q] = (vec){0};
     const float *d1 = d + (Q > 1 ? w->d_block : 0);
     for (int p = 0; p < w->pixels; p++, d += LANES, d1 += LANES, a += plain ? 1 : LANES) {
         vec v0 = load(d), v1 = load(d1);
@@ -133,9 +133,14 @@ INLINE void wgrad_tile(const wgrad_args *w, const float *a, const float *d, floa
                 acc[i][1] += v1 * x;
         }
     }
+    /* Partial sums are added to the total, rather than continued: shorter sums round less. */
     UNROLL for (int i = 0; i < P; i++)
-        UNROLL for (int q = 0; q < Q; q++)
-            store(dw + q * w->dw_block + i * LANES, acc[i][q]);
+        UNROLL for (int q = 0; q < Q; q++) {
+            float *to = dw + q * w->dw_block + i * LANES;
+            if (w->accumulate)
+                acc[i][q] += load(to);
+            store(to, acc[i][q]);
+        }
 }
 
 INLINE void wgrad_run(const wgrad_args *w, int run, int block, const int Q)

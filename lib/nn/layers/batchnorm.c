@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double EPS = 1e-5, MOMENTUM = 0.1;
+static const double MOMENTUM = 0.1;
 
 /* All arrays are [blocks][L]. */
 typedef struct norm {
@@ -116,7 +116,7 @@ static void batch_stats(graph *g, const vertex *v, norm *m, norm_run *r)
         double mean, var;
         join_stats(r, slice_count(r->rows), c, &mean, &var);
         m->mean[c] = (float)mean;
-        m->inv_std[c] = (float)(1 / sqrt(var + EPS));
+        m->inv_std[c] = (float)(1 / sqrt(var + NORM_EPS));
         running_mean[c] = (float)((1 - momentum) * running_mean[c] + momentum * mean);
         running_var[c] = (float)((1 - momentum) * running_var[c] + momentum * var * count / (count - 1));
     }
@@ -129,7 +129,7 @@ static void running_stats(const graph *g, const vertex *v, norm *m)
 
     for (int c = 0; c < v->C; c++) {
         m->mean[c] = mean[c];
-        m->inv_std[c] = (float)(1 / sqrt(var[c] + EPS));
+        m->inv_std[c] = (float)(1 / sqrt(var[c] + NORM_EPS));
     }
 }
 
@@ -253,7 +253,7 @@ static void reference_forward_(const ref_op *o)
             o->param[2][c] += momentum * (mean - o->param[2][c]);
             o->param[3][c] += momentum * (var * M / (M - 1) - o->param[3][c]);
         }
-        double inv_std = 1 / sqrt(var + EPS);
+        double inv_std = 1 / sqrt(var + NORM_EPS);
         o->saved[2 * c] = mean;
         o->saved[2 * c + 1] = inv_std;
         EACH_OF_CHANNEL(o, c, i, o->y[i] = gamma * (o->x[0][i] - mean) * inv_std + beta);

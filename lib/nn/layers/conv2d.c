@@ -14,6 +14,7 @@
 #include "nn/layers/winograd.h"
 #include "nn/reference.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,9 @@ typedef struct conv {
     bool covers;                    /* the classes write every input pixel */
     int panels;                     /* of a stage of the weights' gradient */
     bool winograd;                  /* instead of all of the above */
+    /* For inference: weights (transformed, for Winograd) and bias with the normalisation folded in. */
+    float *folded, *bias;
+    uint64_t version; /* of the weights that were folded */
 } conv;
 
 static size_t panel_floats(const graph *g, const direction *d)
@@ -128,27 +132,50 @@ static size_t direction_scratch(const graph *g, const direction *d)
     return line_up(panel_floats(g, d)) + line_up((size_t)d->chunk * sizeof(size_t) / sizeof(float));
 }
 
+/* Room for the folded weights and bias behind the plan. */
+static conv *new_conv(const graph *g, const vertex *v, const vertex *x, bool winograd)
+{
+    size_t head = line_up((sizeof(conv) + sizeof(float) - 1) / sizeof(float)), bias = line_up((size_t)v->blocks * g->k->lanes);
+    size_t folded = g->use != GRAPH_INFER ? 0 : winograd ? winograd_weights_size(g, v, x) : g->params[v->param[0]].info.count;
+    conv *c = aligned_alloc(64, (head + bias + line_up(folded)) * sizeof(float));
+
+    if (!c)
+        return NULL;
+    *c = (conv){.winograd = winograd};
+    c->bias = memset((float *)c + head, 0, bias * sizeof(float));
+    c->folded = c->bias + bias;
+    return c;
+}
+
+static void plan_winograd(graph *g, op *o, const vertex *v, const vertex *x, double gflop)
+{
+    bool train = g->use == GRAPH_TRAIN;
+
+    o->keep_x = true;
+    o->scratch = winograd_scratch(g, v, x);
+    o->shared = train ? winograd_shared(g, v, x) : g->params[v->param[0]].info.count;
+    op_report(g, o, 0, "winograd", gflop);
+    if (train)
+        op_report(g, o, 2, "winograd", gflop);
+    if (train && o->x_grad)
+        op_report(g, o, 1, "winograd", gflop);
+}
+
 int conv2d_plan(graph *g, op *o, err *e)
 {
     const vertex *v = &g->vertices[o->v], *x = &g->vertices[o->x];
-    conv *c = calloc(1, sizeof *c);
     size_t L = (size_t)g->k->lanes;
     double gflop = 2e-9 * v->C * v->pixels * (double)g->params[v->param[0]].info.fan_in;
+    bool winograd = winograd_fits(v, x) && g->params[v->param[0]].layout == LAYOUT_BLOCKED;
+    conv *c = new_conv(g, v, x, winograd);
 
     if (!c)
         return err_nomem(e);
     o->state = c;
     if (v->stride * v->stride > MAX_CLASSES)
         return err_set(e, ERR_RUN, "a convolution of stride %d", v->stride);
-    c->winograd = winograd_fits(v, x) && g->params[v->param[0]].layout == LAYOUT_BLOCKED;
-    if (c->winograd) {
-        bool train = g->use == GRAPH_TRAIN;
-        o->keep_x = true;
-        o->scratch = winograd_scratch(g, v, x);
-        o->shared = winograd_shared(g, v, x, train);
-        for (int pass = 0; pass < (train ? 3 : 1); pass++)
-            if (pass != 1 || o->x_grad)
-                op_report(g, o, pass, "winograd", gflop);
+    if (winograd) {
+        plan_winograd(g, o, v, x, gflop);
         return 0;
     }
     c->forward = forward_direction(g, v, x);
@@ -164,21 +191,27 @@ int conv2d_plan(graph *g, op *o, err *e)
     if (c->panels < 1)
         c->panels = 1;
     o->shared = (size_t)c->panels * stage;
-    if (o->x_grad) {
-        op_report(g, o, 1, c->forward.plain ? "plain loops" : "panel", gflop);
-        if (!c->forward.plain)
-            plan_classes(g, v, x, c);
-        size_t weights = 0;
-        for (int i = 0; i < c->class_count; i++) {
-            const direction *d = &c->classes[i];
-            if (o->scratch < direction_scratch(g, d))
-                o->scratch = direction_scratch(g, d);
-            weights = d->w_at + (size_t)d->out_blocks * d->runs * L * L;
-        }
-        if (o->shared < weights)
-            o->shared = weights;
+    if (!o->x_grad)
+        return 0;
+
+    op_report(g, o, 1, c->forward.plain ? "plain loops" : "panel", gflop);
+    if (!c->forward.plain)
+        plan_classes(g, v, x, c);
+    size_t weights = 0;
+    for (int i = 0; i < c->class_count; i++) {
+        const direction *d = &c->classes[i];
+        if (o->scratch < direction_scratch(g, d))
+            o->scratch = direction_scratch(g, d);
+        weights = d->w_at + (size_t)d->out_blocks * d->runs * L * L;
     }
+    if (o->shared < weights)
+        o->shared = weights;
     return 0;
+}
+
+static const float *weights_of(const graph *g, const vertex *v)
+{
+    return g->weights + g->params[v->param[0]].info.offset;
 }
 
 /* ---- One direction ------------------------------------------------------------------ */
@@ -191,7 +224,8 @@ typedef struct conv_run {
     int count, rows;
     const float *src, *weights, *bias;
     float *out;
-    bool accumulate;
+    const float *add; /* laid out as out, may be out; or NULL */
+    bool relu;
 } conv_run;
 
 static int direction_jobs(const direction *d, int rows)
@@ -242,7 +276,7 @@ static void direction_job(void *arg, int job, int thread)
     gemm_args m = {.a = panel, .a_run = (size_t)d->chunk * L, .runs = d->runs, .w = r->weights + d->w_at,
                    .w_block = (size_t)d->runs * L * (d->plain ? 1 : L), .pixels = pixels, .blocks = d->out_blocks,
                    .out = r->out, .out_block = (size_t)d->at.out_H * d->at.out_W * L, .out_pixel = places,
-                   .bias = r->bias, .add = r->accumulate ? r->out : NULL};
+                   .bias = r->bias, .add = r->add, .relu = r->relu};
     (d->plain ? g->k->gemm_plain : g->k->gemm)(&m);
 }
 
@@ -255,39 +289,76 @@ static void run_directions(conv_run *r)
     team_run(r->g->team, jobs, direction_job, r);
 }
 
-static const float *bias_of(const graph *g, const vertex *v)
+/* Floats of the weights that lead to one block of outputs. */
+static size_t block_weights(const graph *g, const vertex *v, const vertex *x)
 {
-    return v->param[1] < 0 ? NULL : g->weights + g->params[v->param[1]].info.offset;
+    size_t L = (size_t)g->k->lanes, taps = (size_t)v->kernel * v->kernel;
+
+    return g->params[v->param[0]].layout == LAYOUT_PLAIN ? (size_t)x->C * taps * L : (size_t)x->blocks * taps * L * L;
 }
 
-static winograd_pass whole_pass(graph *g, const op *o, int n)
+static float param_at(const graph *g, int i, int c, float otherwise)
 {
-    const vertex *v = &g->vertices[o->v];
+    if (i < 0)
+        return otherwise;
+    const param_info *p = &g->params[i].info;
+    return (p->role == PARAM_STATE ? g->states : g->weights)[p->offset + (size_t)c];
+}
 
-    return (winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = graph_rows(g, o->v, n),
-                           .weights = g->weights + g->params[v->param[0]].info.offset};
+/*
+ * For inference, the normalisation that follows becomes part of the weights:
+ * with a = gamma / sqrt(var + eps), a w and a (bias - mean) + beta.
+ */
+static void fold(graph *g, const op *o, conv *c)
+{
+    const vertex *v = &g->vertices[o->v], *x = &g->vertices[o->x], *norm = o->norm < 0 ? NULL : &g->vertices[o->norm];
+    const float *w = weights_of(g, v);
+    float *scaled = c->winograd ? g->shared : c->folded, a[MAX_LANES] = {0};
+    int L = g->k->lanes;
+
+    if (c->version == g->version)
+        return;
+    for (int kb = 0; kb < v->blocks; kb++) {
+        for (int i = 0; i < L; i++) {
+            int k = kb * L + i;
+            if (k >= v->C)
+                break;
+            float bias = param_at(g, v->param[1], k, 0);
+            a[i] = norm ? param_at(g, norm->param[0], k, 1) / (float)sqrt(param_at(g, norm->param[3], k, 1) + NORM_EPS) : 1;
+            c->bias[k] = norm ? a[i] * (bias - param_at(g, norm->param[2], k, 0)) + param_at(g, norm->param[1], k, 0) : bias;
+        }
+        size_t begin = kb * block_weights(g, v, x);
+        for (size_t j = begin; j < begin + block_weights(g, v, x); j++)
+            scaled[j] = w[j] * a[j % (size_t)L];
+    }
+    if (c->winograd)
+        winograd_transform(g, v, x, scaled, c->folded);
+    c->version = g->version;
 }
 
 /* (N, C, H, W) -> (N, K, H', W') */
 void conv2d_forward(graph *g, op *o, int n)
 {
     const vertex *v = &g->vertices[o->v];
-    const conv *c = o->state;
+    conv *c = o->state;
+    bool infer = g->use == GRAPH_INFER;
+    float *y = value_of(g, o->y);
+    const float *add = o->other < 0 ? NULL : value_of(g, o->other);
 
+    if (infer)
+        fold(g, o, c);
+    const float *bias = infer ? c->bias : v->param[1] < 0 ? NULL : g->weights + g->params[v->param[1]].info.offset;
     if (c->winograd) {
-        winograd_pass p = whole_pass(g, o, n);
-        p.src = value_of(g, o->x);
-        p.out = value_of(g, o->y);
-        p.bias = bias_of(g, v);
-        winograd_forward(&p);
+        winograd_forward(&(winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = graph_rows(g, o->v, n),
+                                          .src = value_of(g, o->x), .weights = weights_of(g, v),
+                                          .transformed = infer ? c->folded : NULL, .bias = bias, .out = y, .add = add,
+                                          .relu = o->relu});
         return;
     }
-    const float *src = c->forward.plain ? g->vertices[o->x].plain_value : value_of(g, o->x);
-
-    run_directions(&(conv_run){
-        .g = g, .o = o, .c = c, .directions = &c->forward, .count = 1, .rows = graph_rows(g, o->v, n), .src = src,
-        .weights = g->weights + g->params[v->param[0]].info.offset,
-        .bias = bias_of(g, v), .out = value_of(g, o->y)});
+    run_directions(&(conv_run){.g = g, .o = o, .c = c, .directions = &c->forward, .count = 1, .rows = graph_rows(g, o->v, n),
+                               .src = c->forward.plain ? g->vertices[o->x].plain_value : value_of(g, o->x),
+                               .weights = infer ? c->folded : weights_of(g, v), .bias = bias, .out = y, .add = add,
+                               .relu = o->relu});
 }
 
 /* ---- Gradient of the data ------------------------------------------------------------ */
@@ -325,7 +396,7 @@ static void stem_data_job(void *arg, int n, int thread)
     int taps = v->kernel * v->kernel;
 
     (void)thread;
-    if (!r->accumulate)
+    if (!r->add)
         memset(dx, 0, row_size(r->g, x) * sizeof(float));
     for (int k = 0; k < v->C; k++)
         for (int p = 0; p < v->pixels; p++) {
@@ -354,15 +425,12 @@ static void backward_data(graph *g, op *o, int rows)
     const vertex *v = &g->vertices[o->v];
     const conv *c = o->state;
     conv_run r = {.g = g, .o = o, .c = c, .directions = c->classes, .count = c->class_count, .rows = rows,
-                  .src = grad_of(g, o->y), .weights = g->weights + g->params[v->param[0]].info.offset,
-                  .out = grad_of(g, o->x), .accumulate = o->x_accumulate};
+                  .src = grad_of(g, o->y), .weights = weights_of(g, v),
+                  .out = grad_of(g, o->x), .add = o->x_accumulate ? grad_of(g, o->x) : NULL};
 
     if (c->winograd) {
-        winograd_pass p = whole_pass(g, o, g->rows);
-        p.src = r.src;
-        p.out = r.out;
-        p.accumulate = r.accumulate;
-        winograd_backward_data(&p);
+        winograd_backward_data(&(winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = rows, .src = r.src,
+                                                .weights = r.weights, .out = r.out, .add = r.add});
         return;
     }
     if (c->forward.plain) {
@@ -370,7 +438,7 @@ static void backward_data(graph *g, op *o, int rows)
         return;
     }
     team_run(g->team, g->vertices[o->x].blocks, transpose_job, &r);
-    if (!c->covers && !r.accumulate)
+    if (!c->covers && !r.add)
         team_run(g->team, rows, clear_job, &r);
     r.weights = g->shared;
     run_directions(&r);
@@ -465,11 +533,9 @@ static void backward_weights(graph *g, op *o, int rows)
                .dw = g->grads + g->params[v->param[0]].info.offset, .panels = g->shared,
                .outputs = g->shared + (size_t)c->panels * panel_floats(g, d)};
 
-    if (c->winograd) {
-        winograd_pass p = whole_pass(g, o, g->rows);
-        p.src = s.x;
-        winograd_backward_weights(&p, s.dy, s.dw);
-    }
+    if (c->winograd)
+        winograd_backward_weights(&(winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = rows, .src = s.x}, s.dy,
+                                  s.dw);
     for (; !c->winograd && s.first < s.total; s.first += (int64_t)c->panels * d->chunk) {
         int64_t left = (s.total - s.first + d->chunk - 1) / d->chunk;
         s.count = left < c->panels ? (int)left : c->panels;

@@ -58,19 +58,18 @@ size_t winograd_scratch(const graph *g, const vertex *v, const vertex *x)
     return ELEMENTS * (element_size(g, v->blocks, most) + element_size(g, x->blocks, most));
 }
 
-static size_t weights_size(const graph *g, const vertex *v, const vertex *x)
+size_t winograd_weights_size(const graph *g, const vertex *v, const vertex *x)
 {
     size_t L = (size_t)g->k->lanes;
 
     return ELEMENTS * (size_t)v->blocks * x->blocks * L * L;
 }
 
-size_t winograd_shared(const graph *g, const vertex *v, const vertex *x, bool train)
+size_t winograd_shared(const graph *g, const vertex *v, const vertex *x)
 {
-    size_t weights = weights_size(g, v, x);
     int stage = stage_tiles(v, x);
 
-    return train ? weights + ELEMENTS * (element_size(g, v->blocks, stage) + element_size(g, x->blocks, stage)) : weights;
+    return winograd_weights_size(g, v, x) + ELEMENTS * (element_size(g, v->blocks, stage) + element_size(g, x->blocks, stage));
 }
 
 /* ---- Forward, and backward to the data ------------------------------------------------------ */
@@ -78,6 +77,8 @@ size_t winograd_shared(const graph *g, const vertex *v, const vertex *x, bool tr
 typedef struct product {
     const winograd_pass *p;
     const graph *g;
+    const float *weights; /* the arena's */
+    float *transformed;
     int in_blocks, out_blocks;
     int block, total; /* tiles */
     bool backward;
@@ -91,11 +92,11 @@ static void weights_job(void *arg, int ob, int thread)
 
     (void)thread;
     for (int ib = 0; ib < r->in_blocks; ib++) {
-        float *out = r->g->shared + ((size_t)ob * r->in_blocks + ib) * square;
+        float *out = r->transformed + ((size_t)ob * r->in_blocks + ib) * square;
         if (r->backward)
-            r->g->k->winograd_weights_transposed(r->p->weights + ((size_t)ib * r->out_blocks + ob) * 9 * square, out, element);
+            r->g->k->winograd_weights_transposed(r->weights + ((size_t)ib * r->out_blocks + ob) * 9 * square, out, element);
         else
-            r->g->k->winograd_weights(r->p->weights + ((size_t)ob * r->in_blocks + ib) * 9 * square, out, element);
+            r->g->k->winograd_weights(r->weights + ((size_t)ob * r->in_blocks + ib) * 9 * square, out, element);
     }
 }
 
@@ -109,12 +110,12 @@ static void product_job(void *arg, int job, int thread)
                         .element = element_size(g, r->in_blocks, r->block), .tiles = thread_scratch(g, thread)};
     winograd_args out = {.blocks = r->out_blocks, .H = r->p->v->H, .W = r->p->v->W, .pitch = r->block,
                          .element = element_size(g, r->out_blocks, r->block), .tiles = in.tiles + ELEMENTS * in.element,
-                         .out = r->p->out, .bias = r->p->bias, .add = r->p->accumulate ? r->p->out : NULL};
+                         .out = r->p->out, .bias = r->p->bias, .add = r->p->add, .relu = r->p->relu};
 
     g->k->winograd_input(&in, r->p->src, first, count);
     for (int i = 0; i < ELEMENTS; i++)
         g->k->gemm(&(gemm_args){.a = in.tiles + i * in.element, .a_run = r->block * L, .runs = r->in_blocks,
-                                .w = g->shared + (size_t)i * r->in_blocks * r->out_blocks * L * L,
+                                .w = r->transformed + (size_t)i * r->in_blocks * r->out_blocks * L * L,
                                 .w_block = r->in_blocks * L * L, .pixels = count, .blocks = r->out_blocks,
                                 .out = out.tiles + i * out.element, .out_block = r->block * L});
     g->k->winograd_output(&out, first, count);
@@ -122,13 +123,23 @@ static void product_job(void *arg, int job, int thread)
 
 static void run_product(const winograd_pass *p, bool backward)
 {
-    product r = {.p = p, .g = p->g, .in_blocks = backward ? p->v->blocks : p->x->blocks,
+    product r = {.p = p, .g = p->g, .weights = p->weights, .in_blocks = backward ? p->v->blocks : p->x->blocks,
                  .out_blocks = backward ? p->x->blocks : p->v->blocks, .total = p->rows * tiles_of(p->v),
                  .backward = backward};
 
     r.block = pass_block(p->g, p->v, p->x, p->rows);
-    team_run(p->g->team, r.out_blocks, weights_job, &r);
+    /* The cast: weights_job, which writes, is not run on weights that are transformed already. */
+    r.transformed = p->transformed ? (float *)p->transformed : p->g->shared;
+    if (!p->transformed)
+        team_run(p->g->team, r.out_blocks, weights_job, &r);
     team_run(p->g->team, ceil_div(r.total, r.block), product_job, &r);
+}
+
+void winograd_transform(const graph *g, const vertex *v, const vertex *x, const float *weights, float *transformed)
+{
+    product r = {.g = g, .weights = weights, .transformed = transformed, .in_blocks = x->blocks, .out_blocks = v->blocks};
+
+    team_run(g->team, r.out_blocks, weights_job, &r);
 }
 
 void winograd_forward(const winograd_pass *p)
@@ -201,7 +212,7 @@ void winograd_backward_weights(const winograd_pass *p, const float *dy, float *d
     stage s = {.p = p, .g = g, .dy = dy, .dw = dw, .sums = g->shared, .total = p->rows * tiles_of(v)};
 
     s.x = (winograd_args){.blocks = x->blocks, .H = v->H, .W = v->W, .pitch = pitch,
-                          .element = element_size(g, x->blocks, pitch), .tiles = s.sums + weights_size(g, v, x)};
+                          .element = element_size(g, x->blocks, pitch), .tiles = s.sums + winograd_weights_size(g, v, x)};
     s.d = (winograd_args){.blocks = v->blocks, .H = v->H, .W = v->W, .pitch = pitch,
                           .element = element_size(g, v->blocks, pitch), .tiles = s.x.tiles + ELEMENTS * s.x.element};
     for (; s.first < s.total; s.first += pitch) {

@@ -15,17 +15,22 @@ typedef struct winograd_pass {
     int rows;
     const float *src;
     float *out;
-    const float *weights; /* the arena's */
-    const float *bias;
-    bool accumulate;
+    const float *weights;     /* the arena's */
+    const float *transformed; /* or, for inference, made once by winograd_transform() */
+    const float *bias, *add;  /* added to out, or NULL; add is laid out as out and may be out */
+    bool relu;
 } winograd_pass;
 
 /* Worth it for this shape? Not for maps that a tile would mostly overhang. */
 bool winograd_fits(const vertex *v, const vertex *x);
 
-/* Floats of scratch (each thread) and shared memory that the passes need. */
+/* Floats of scratch (each thread) that a pass needs, and of shared memory that training does. */
 size_t winograd_scratch(const graph *g, const vertex *v, const vertex *x);
-size_t winograd_shared(const graph *g, const vertex *v, const vertex *x, bool train);
+size_t winograd_shared(const graph *g, const vertex *v, const vertex *x);
+
+/* Floats of the transformed weights, and their transform from the arena's layout. */
+size_t winograd_weights_size(const graph *g, const vertex *v, const vertex *x);
+void winograd_transform(const graph *g, const vertex *v, const vertex *x, const float *weights, float *transformed);
 
 void winograd_forward(const winograd_pass *p);
 /* src is dy, out is dx. */
