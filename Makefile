@@ -62,7 +62,7 @@ $(B)/%.o: %.c
 # Foreign headers are seen only by the layer that may include them.
 VIPSFLAGS    := $(call pkgflags,vips libjpeg)
 MSGPACKFLAGS := $(call pkgflags,$(MSGPACK))
-$(B)/lib/image/%.o: LAYERFLAGS = $(VIPSFLAGS)
+$(B)/lib/image/%.o: LAYERFLAGS = -O3 $(VIPSFLAGS)
 $(B)/lib/stream/%.o: LAYERFLAGS = $(MSGPACKFLAGS)
 # The one layer whose arithmetic may use what the processor offers.
 $(B)/lib/nn/%.o: LAYERFLAGS = -O3 -ffp-contract=fast

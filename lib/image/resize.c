@@ -8,12 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PRECISION = 32 - 8 - 2 }; /* Pillow's: 8 bits of value, 2 of headroom for negative lobes */
-
-typedef int32_t i32x4 __attribute__((vector_size(16)));
-typedef uint8_t u8x4 __attribute__((vector_size(4)));
-typedef int32_t i32x16 __attribute__((vector_size(64)));
-typedef uint8_t u8x16 __attribute__((vector_size(16)));
+enum {
+    PRECISION = 32 - 8 - 2, /* Pillow's: 8 bits of value, 2 of headroom for negative lobes */
+    STRIP = 32              /* rows that are turned at a time */
+};
 
 /* Part of an image: rows of w pixels of c bytes, `stride` bytes apart. */
 typedef struct span {
@@ -121,60 +119,36 @@ static uint8_t clip(int32_t sum)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-/* One row of RGB. Pixels are read as four bytes: one byte past the row must be readable. */
-WIDE static void row_rgb(uint8_t *dst, const uint8_t *src, const axis *a)
+/* dst[0..32) is the weighted sum of `count` rows. */
+INLINE void column_block(uint8_t *dst, const uint8_t *src, size_t stride, const int32_t *k, int count)
 {
-    for (int i = 0; i < a->n; i++, dst += 3) {
-        const uint8_t *s = src + (size_t)a->first[i] * 3;
-        const int32_t *k = a->k + (size_t)i * (size_t)a->taps;
-        i32x4 sum = {1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1), 0};
-        for (int t = 0; t < a->count[i]; t++, s += 3) {
-            u8x4 v;
-            memcpy(&v, s, 4);
-            sum += __builtin_convertvector(v, i32x4) * k[t];
-        }
-        dst[0] = clip(sum[0]);
-        dst[1] = clip(sum[1]);
-        dst[2] = clip(sum[2]);
+    const i32x8 half = {1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1),
+                        1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1)};
+    i32x8 sum[4] = {half, half, half, half}, v[4];
+
+    for (int t = 0; t < count; t++, src += stride) {
+        wide_load(v, src);
+        for (int i = 0; i < 4; i++)
+            sum[i] += v[i] * k[t];
     }
+    for (int i = 0; i < 4; i++) {
+        sum[i] >>= PRECISION;
+        sum[i] &= ~(sum[i] >> 31);                        /* below 0 */
+        sum[i] = (sum[i] | (255 - sum[i]) >> 31) & 255; /* above 255 */
+    }
+    wide_store(dst, sum);
 }
 
-static void row_any(uint8_t *dst, const uint8_t *src, const axis *a, int c)
+/* One output row of n bytes. */
+INLINE void column(uint8_t *dst, const uint8_t *src, size_t stride, size_t n, const int32_t *k, int count)
 {
-    for (int i = 0; i < a->n; i++)
-        for (int ch = 0; ch < c; ch++) {
-            const uint8_t *s = src + (size_t)a->first[i] * (size_t)c + ch;
-            const int32_t *k = a->k + (size_t)i * (size_t)a->taps;
-            int32_t sum = 1 << (PRECISION - 1);
-            for (int t = 0; t < a->count[i]; t++, s += c)
-                sum += *s * k[t];
-            *dst++ = clip(sum);
-        }
-}
-
-/* dst[0..n) is the weighted sum of `count` rows. */
-WIDE static void column(uint8_t *dst, const uint8_t *src, size_t stride, size_t n, const int32_t *k, int count)
-{
-    size_t i = 0;
-
-    while (n >= 16) {
-        i32x16 sum = {0};
-        const uint8_t *s = src + i;
-        for (int t = 0; t < count; t++, s += stride) {
-            u8x16 v;
-            memcpy(&v, s, 16);
-            sum += __builtin_convertvector(v, i32x16) * k[t];
-        }
-        sum = (sum + (1 << (PRECISION - 1))) >> PRECISION;
-        sum &= ~(sum < 0);
-        sum = (sum | (sum > 255)) & 255;
-        u8x16 out = __builtin_convertvector(sum, u8x16);
-        memcpy(dst + i, &out, 16);
-        if (i + 16 == n)
-            return;
-        i = i + 32 <= n ? i + 16 : n - 16; /* the last block overlaps the one before */
+    if (n >= WIDE_BYTES) {
+        for (size_t i = 0; i < n - WIDE_BYTES; i += WIDE_BYTES)
+            column_block(dst + i, src + i, stride, k, count);
+        column_block(dst + n - WIDE_BYTES, src + n - WIDE_BYTES, stride, k, count); /* may overlap the one before */
+        return;
     }
-    for (; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         int32_t sum = 1 << (PRECISION - 1);
         for (int t = 0; t < count; t++)
             sum += src[i + (size_t)t * stride] * k[t];
@@ -182,34 +156,67 @@ WIDE static void column(uint8_t *dst, const uint8_t *src, size_t stride, size_t 
     }
 }
 
-/* Horizontal pass over rows from..from + rows of s. */
-static int horizontal(uint8_t *dst, const span *s, int from, int rows, const axis *a, err *e)
-{
-    size_t width = (size_t)s->w * (size_t)s->c, out = (size_t)a->n * (size_t)s->c;
-    const uint8_t *p = s->p + (size_t)from * s->stride;
-
-    if (s->c != 3) {
-        for (int y = 0; y < rows; y++)
-            row_any(dst + (size_t)y * out, p + (size_t)y * s->stride, a, s->c);
-        return 0;
-    }
-    for (int y = 0; y < rows - 1; y++)
-        row_rgb(dst + (size_t)y * out, p + (size_t)y * s->stride, a);
-    uint8_t *last = malloc(width + 1); /* nothing may be readable past the last row */
-    if (!last)
-        return err_nomem(e);
-    memcpy(last, p + (size_t)(rows - 1) * s->stride, width);
-    last[width] = 0;
-    row_rgb(dst + (size_t)(rows - 1) * out, last, a);
-    free(last);
-    return 0;
-}
-
-static void vertical(uint8_t *dst, const uint8_t *src, size_t stride, size_t n, const axis *a, int from)
+/* Resample along the rows of src, which begins at row `from` and has rows of n bytes. */
+WIDE static void vertical(uint8_t *dst, const uint8_t *src, size_t stride, size_t n, const axis *a, int from)
 {
     for (int i = 0; i < a->n; i++)
         column(dst + (size_t)i * n, src + (size_t)(a->first[i] - from) * stride, stride, n,
                a->k + (size_t)i * (size_t)a->taps, a->count[i]);
+}
+
+/* Each step pairs row i with row i + 8; after four, columns are rows. */
+INLINE void transpose_tile(uint8_t *dst, size_t dst_stride, const uint8_t *src, size_t src_stride)
+{
+    u8x16 a[16], b[16];
+
+    for (size_t i = 0; i < 16; i++)
+        memcpy(&a[i], src + i * src_stride, 16);
+    for (int step = 0; step < 4; step++) {
+        for (int i = 0; i < 8; i++) {
+            b[2 * i] = WIDE_SHUFFLE(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            b[2 * i + 1] = WIDE_SHUFFLE(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        }
+        memcpy(a, b, sizeof a);
+    }
+    for (size_t i = 0; i < 16; i++)
+        memcpy(dst + i * dst_stride, &a[i], 16);
+}
+
+/* dst[x][y] = src[y][x] */
+static void transpose(uint8_t *dst, size_t dst_stride, const uint8_t *src, size_t src_stride, size_t rows, size_t columns)
+{
+    if (rows < 16 || columns < 16) {
+        for (size_t x = 0; x < columns; x++)
+            for (size_t y = 0; y < rows; y++)
+                dst[x * dst_stride + y] = src[y * src_stride + x];
+        return;
+    }
+    for (size_t i = 0; i < rows; i += 16) {
+        size_t y = i + 16 <= rows ? i : rows - 16; /* the last tiles may overlap others */
+        for (size_t j = 0; j < columns; j += 16) {
+            size_t x = j + 16 <= columns ? j : columns - 16;
+            transpose_tile(dst + x * dst_stride + y, dst_stride, src + y * src_stride + x, src_stride);
+        }
+    }
+}
+
+/* Along the columns: strips of rows are turned, so that the same loops do both directions. */
+static int horizontal(uint8_t *dst, const span *s, int from, int rows, const axis *a, err *e)
+{
+    size_t height = rows < STRIP ? (size_t)rows : STRIP, n = height * (size_t)s->c;
+    size_t width = (size_t)s->w * (size_t)s->c, out = (size_t)a->n * (size_t)s->c;
+    uint8_t *turned = malloc((width + out) * height), *result = turned + width * height;
+
+    if (!turned)
+        return err_nomem(e);
+    for (size_t i = 0; i < (size_t)rows; i += height) {
+        size_t y = i + height <= (size_t)rows ? i : (size_t)rows - height; /* the last strip may overlap another */
+        transpose(turned, height, s->p + ((size_t)from + y) * s->stride, s->stride, height, width);
+        vertical(result, turned, n, n, a, 0);
+        transpose(dst + y * out, out, result, height, out, height);
+    }
+    free(turned);
+    return 0;
 }
 
 static int filtered(const span *s, double x, double y, double w, double h, enum resample filter, image *dst, err *e)
