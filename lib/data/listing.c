@@ -23,7 +23,7 @@ static bool equal(const char *name, const char *s, size_t n)
     return strncmp(name, s, n) == 0 && name[n] == '\0';
 }
 
-int names_find(const name_set *t, const char *s, size_t n)
+int name_set_find(const name_set *t, const char *s, size_t n)
 {
     if (!t->slots)
         return -1;
@@ -36,7 +36,7 @@ int names_find(const name_set *t, const char *s, size_t n)
     }
 }
 
-static int names_grow(name_set *t, err *e)
+static int name_set_grow(name_set *t, err *e)
 {
     if (t->n < t->cap)
         return 0;
@@ -61,13 +61,13 @@ static int names_grow(name_set *t, err *e)
     return 0;
 }
 
-int names_add(name_set *t, const char *s, size_t n, err *e)
+int name_set_add(name_set *t, const char *s, size_t n, err *e)
 {
-    int id = names_find(t, s, n);
+    int id = name_set_find(t, s, n);
 
     if (id >= 0)
         return id;
-    if (names_grow(t, e))
+    if (name_set_grow(t, e))
         return -1;
     char *copy = strndup(s, n);
     if (!copy)
@@ -80,7 +80,7 @@ int names_add(name_set *t, const char *s, size_t n, err *e)
     return t->n++;
 }
 
-static void names_free(name_set *t)
+static void name_set_free(name_set *t)
 {
     for (int i = 0; i < t->n; i++)
         free(t->v[i]);
@@ -103,9 +103,9 @@ void listing_free(listing *l)
         free(b);
     }
     free(l->v);
-    names_free(&l->splits);
-    names_free(&l->classes);
-    names_free(&l->declared);
+    name_set_free(&l->splits);
+    name_set_free(&l->classes);
+    name_set_free(&l->declared);
     *l = (listing){0};
 }
 
@@ -125,7 +125,7 @@ void listing_reset(listing *l)
     l->n = 0;
     /* Names come back; only a source that has a class for every image would gather them without end. */
     if (l->classes.n > MANY) {
-        names_free(&l->classes);
+        name_set_free(&l->classes);
         l->classes = (name_set){0};
     }
 }
@@ -250,9 +250,9 @@ bool listing_is_split(const char *s, size_t n)
 static int add_name(name_set *t, listing *l, const char *s, size_t n, err *e)
 {
     if (listing_clean(s, n))
-        return names_add(t, s, n, e);
+        return name_set_add(t, s, n, e);
     char *clean = listing_escape(l, s, n, e);
-    return clean ? names_add(t, clean, strlen(clean), e) : -1;
+    return clean ? name_set_add(t, clean, strlen(clean), e) : -1;
 }
 
 int listing_classify(listing *l, entry *en, const char *path, size_t n, err *e)
@@ -269,7 +269,7 @@ int listing_classify(listing *l, entry *en, const char *path, size_t n, err *e)
         if (len == 0 || equal(".", s, len) || equal("..", s, len))
             continue;
         if (listing_is_split(s, len)) {
-            if ((en->split = names_add(&l->splits, s, len, e)) < 0)
+            if ((en->split = name_set_add(&l->splits, s, len, e)) < 0)
                 return -1;
         } else if (last && (en->class = add_name(&l->classes, l, s, len, e)) < 0) {
             return -1;
@@ -281,7 +281,7 @@ int listing_classify(listing *l, entry *en, const char *path, size_t n, err *e)
 
 int listing_declare(listing *l, const char *class, size_t n, err *e)
 {
-    return names_add(&l->classes, class, n, e) < 0 || names_add(&l->declared, class, n, e) < 0 ? -1 : 0;
+    return name_set_add(&l->classes, class, n, e) < 0 || name_set_add(&l->declared, class, n, e) < 0 ? -1 : 0;
 }
 
 bool listing_is_image(const char *name, size_t n)

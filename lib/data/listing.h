@@ -20,9 +20,9 @@ typedef struct name_set {
 } name_set;
 
 /* The id of a name, added when new; -1 out of memory. */
-int names_add(name_set *t, const char *s, size_t n, err *e);
+int name_set_add(name_set *t, const char *s, size_t n, err *e);
 /* The id, or -1. */
-int names_find(const name_set *t, const char *s, size_t n);
+int name_set_find(const name_set *t, const char *s, size_t n);
 
 typedef struct entry {
     const char *key;  /* UTF-8, borrowed from the listing */
