@@ -1,5 +1,6 @@
 #include "stream/value.h"
 
+#include "base/utf8.h"
 #include "stream/pack.h"
 #include "stream/stream.h"
 #include "stream/walk.h"
@@ -515,28 +516,12 @@ value *value_unpack(const uint8_t *p, size_t n, err *e)
 
 /* ---- JSON ------------------------------------------------------------------ */
 
-/* Bytes of the valid UTF-8 sequence at s, or 0. */
-static size_t utf8(const unsigned char *s, size_t n)
+static int json_string(const char *s, size_t n, buf *out, err *e)
 {
-    size_t k = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
-
-    if (k == 0 || k > n)
-        return 0;
-    for (size_t i = 1; i < k; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0; /* over-long, surrogate, or beyond U+10FFFF */
-    return k;
-}
-
-static int json_string(const char *text, size_t n, buf *out, err *e)
-{
-    const unsigned char *s = (const unsigned char *)text;
     int rc = buf_add(out, "\"", 1, e);
 
     for (size_t i = 0; rc == 0 && i < n;) {
-        size_t k = utf8(s + i, n - i);
+        size_t k = utf8_length(s + i, n - i);
         if (k == 0)
             rc = buf_add(out, "\xef\xbf\xbd", 3, e); /* U+FFFD */
         else if (s[i] == '"' || s[i] == '\\')
@@ -545,8 +530,8 @@ static int json_string(const char *text, size_t n, buf *out, err *e)
             rc = buf_add(out, "\\n", 2, e);
         else if (s[i] == '\t')
             rc = buf_add(out, "\\t", 2, e);
-        else if (s[i] < 0x20 || s[i] == 0x7f)
-            rc = buf_addf(out, e, "\\u%04x", s[i]);
+        else if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+            rc = buf_addf(out, e, "\\u%04x", (unsigned)s[i]);
         else
             rc = buf_add(out, s + i, k, e);
         i += k ? k : 1;

@@ -1,6 +1,7 @@
 #include "base/io.h"
 #include "base/progress.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 #include "stream/frame.h"
 
 #include <stdlib.h>
@@ -140,6 +141,25 @@ int writer_finish(writer *w, int64_t skipped, err *e)
     return rc;
 }
 
+/* Strings of a stream are UTF-8, which a message with a file's name in it need not be. */
+static void put_text(frame *f, const char *name, const char *s, size_t n)
+{
+    char text[sizeof ((err *)0)->msg];
+    size_t k = 0;
+
+    for (; k < n && k < sizeof text;) {
+        size_t len = utf8_length(s + k, n - k);
+        if (k + len > sizeof text)
+            break;
+        if (len)
+            memcpy(text + k, s + k, len);
+        else
+            text[k] = '?';
+        k += len ? len : 1;
+    }
+    frame_str(f, name, text, k);
+}
+
 /* The abort frame for `why`; f->p is its bytes. */
 static int abort_frame(frame *f, const char *tool, const err *why)
 {
@@ -153,8 +173,8 @@ static int abort_frame(frame *f, const char *tool, const err *why)
         message = colon + 2;
     }
     frame_begin(f, FRAME_ABORT);
-    frame_str(f, "tool", tool, tool_len);
-    frame_str(f, "message", message, strlen(message));
+    put_text(f, "tool", tool, tool_len);
+    put_text(f, "message", message, strlen(message));
     return frame_end(f, &ignored);
 }
 

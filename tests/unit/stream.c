@@ -440,7 +440,7 @@ Test(attack, samples)
     for (int n = STREAM_MAX_FIELDS; n <= STREAM_MAX_FIELDS + 1; n++) {
         char map[512] = {(char)0xde, 0, (char)n}, *p = map + 3;
         for (int i = 0; i < n; i++)
-            p += sprintf(p, "\xa2%02d%c", i, 1);
+            p += snprintf(p, 5, "\xa2%02d%c", i, 1);
         expect_sample(map, (size_t)(p - map), n == STREAM_MAX_FIELDS ? FINE : "65 fields are above the limit of 64");
     }
 }
@@ -871,6 +871,20 @@ Test(filter, an_abort_frame_is_passed_on)
         in = next;
     }
     buf_free(&in);
+}
+
+Test(filter, an_abort_message_is_utf8)
+{
+    int fd = memfd_create("out", 0);
+    err why, e;
+
+    err_set(&why, ERR_RUN, "cannot open 'caf\xe9 \xc3\xa9': no");
+    stream_abort(fd, "ssl-load", &why);
+    buf b = whole(fd);
+    expect_failure(b.p, b.n, ERR_ABORTED, "ssl-load: cannot open 'caf? \xc3\xa9': no");
+    cr_expect(read_all(b.p, b.n - 1, &e) == -1 && e.kind == ERR_INPUT);
+    buf_free(&b);
+    close(fd);
 }
 
 /* ---- Pipes ------------------------------------------------------------------------------ */

@@ -1,0 +1,59 @@
+# Out of memory: whichever allocation fails (tests/cli/failmalloc.c), a program ends with a message
+# and without output that looks whole; or it did not need that memory and the output is the same.
+. "$(dirname "$0")/lib.sh"
+case ${FLAVOUR:-release} in asan | tsan | ubsan)
+    skip memory 'a sanitizer brings its own malloc'
+    end
+    exit
+esac
+if ! ${CC:-cc} -shared -fPIC -O2 -o failmalloc.so "$SRC/tests/cli/failmalloc.c" 2>cc.err; then
+    skip memory "cannot build the shim: $(head -n 1 cc.err)"
+    end
+    exit
+fi
+
+# with N: run $CMD with the Nth allocation failing. FAILMALLOC_IN: those that msgpack-c makes for us count too.
+with() {
+    eval "FAILMALLOC=$1 FAILMALLOC_IN=msgpack FAILMALLOC_COUNT=$T/count LD_PRELOAD=$T/failmalloc.so $CMD" <"$IN" >got 2>said
+}
+
+# sweep NAME COMMAND: fail some allocations of COMMAND, which reads $IN (all of them with SWEEP=all), and
+# after each of them none, or all that follow. (What ssl-show copies may be whole when its own text fails.)
+sweep() {
+    CMD=$2
+    with 0 || { fail "$1" "fails without help: $(cat said)"; return; }
+    mv got whole
+    total=$(cat count) wrong=
+    step=$((total / 30 + 1))
+    [ "${SWEEP:-}" != all ] || step=1
+    i=1
+    while [ "$i" -le "$total" ] && [ -z "$wrong" ]; do
+        for n in "$i" "$i+"; do
+            with "$n"
+            status=$?
+            if [ $status = 0 ]; then
+                cmp -s got whole || wrong="allocation $n: status 0, and another output"
+            elif [ $status != 1 ]; then
+                wrong="allocation $n: status $status: $(head -n 3 said)"
+            elif ! grep -q 'out of memory$\|: Cannot allocate memory$' said; then
+                wrong="allocation $n: $(head -n 3 said)"
+            elif [ "$1" != ssl-show ] && ssl-show --check <got >/dev/null 2>&1; then
+                wrong="allocation $n: status 1, and yet a whole stream"
+            fi
+        done
+        i=$((i + step))
+    done
+    if [ -z "$wrong" ] && [ "$total" -gt 20 ]; then pass; else fail "$1" "${wrong:-only $total allocations were counted}"; fi
+}
+
+# Five images, as ssl-load lays them out, without needing it.
+if [ -d "$FASHION" ] && ssl-load "$FASHION" --gray --limit 5 >five.ssl 2>err; then
+    IN=five.ssl
+    sweep 'ssl-augment -j1' 'ssl-augment -j1 crop:28,pad=3 flip'
+    sweep 'ssl-augment -j3' 'ssl-augment -j3 --views 2 crop:20 flip'
+    sweep ssl-pretext 'ssl-pretext rotate'
+    sweep ssl-show 'ssl-show --through'
+else
+    skip memory "$FASHION is not installed"
+fi
+end
