@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static int64_t views, seed = -1, threads;
 
@@ -145,32 +144,14 @@ static int declare(const chain *c, header *h, err *e)
     return h->kind ? header_set_field(h, "views", dtype_name(DT_U1), 4, out, e) : err_nomem(e);
 }
 
-/* How many of these tools have already been at work on this stream. */
-static uint64_t ordinal(const header *h, const char *name)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; h->history && i < h->history->n; i++)
-        n += strcmp(value_get_str(h->history->child[i], "tool", ""), name) == 0;
-    return n;
-}
-
 static int set_up(stage *s, const char *name, header *h, err *e)
 {
     if (header_expect(h, e, KIND_IMAGES, NULL))
         return -1;
     if (seed >= 0)
         h->seed = (uint64_t)seed;
-    chain_set_key(s->chain, rng_mix(rng_mix_str(rng_mix(0, h->seed), name), ordinal(h, name)));
+    chain_set_key(s->chain, rng_mix(rng_mix_str(rng_mix(0, h->seed), name), history_count(h, name)));
     return declare(s->chain, h, e) || history_add(h, name, record(s->chain, e), NULL, 0, e) ? -1 : 0;
-}
-
-/* A bar is for the last stage of a pipe; further up it would fight with the others' bars. */
-static bool is_last(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode);
 }
 
 static int filter_stream(tool *t, stage *s, err *e)
@@ -187,7 +168,7 @@ static int filter_stream(tool *t, stage *s, err *e)
         goto out;
     }
     filter f = {t->name, (int)threads, augment, s, each};
-    progress_start(&s->bar, 2, t->name, "images", 0, h.count, t->quiet || !is_last(t->out_fd));
+    progress_start(&s->bar, 2, t->name, "images", 0, h.count, t->quiet || !tool_is_last(t));
     rc = filter_run(&f, r, &h, t->out_fd, e);
     progress_end(&s->bar);
 out:

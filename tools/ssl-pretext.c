@@ -8,7 +8,6 @@
 #include "stream/filter.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 static int64_t seed = -1, threads;
 static bool keep;
@@ -81,14 +80,6 @@ static int set_up(stage *s, header *h, err *e)
     return history_add(h, "ssl-pretext", record(&s->task, h), NULL, 0, e);
 }
 
-/* A bar is for the last stage of a pipe; further up it would fight with the others' bars. */
-static bool is_last(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode);
-}
-
 /* The names are those of the trainer's table. */
 static int check_normalize(err *e)
 {
@@ -125,7 +116,7 @@ static int run(tool *t, err *e)
     }
 
     filter f = {t->name, (int)threads, work, &s, each};
-    progress_start(&s.bar, 2, t->name, "images", 0, h.count, t->quiet || !is_last(t->out_fd));
+    progress_start(&s.bar, 2, t->name, "images", 0, h.count, t->quiet || !tool_is_last(t));
     rc = filter_run(&f, r, &h, t->out_fd, e);
     progress_end(&s.bar);
 out:

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void help(FILE *f, const tool *t, const opt *common)
@@ -118,6 +119,13 @@ int tool_out_open(const tool *t, out *o, const char *path, err *e)
     err_sys(e, "cannot duplicate standard output");
     out_abort(o);
     return -1;
+}
+
+bool tool_is_last(const tool *t)
+{
+    struct stat st;
+
+    return fstat(t->out_fd, &st) == 0 && !S_ISFIFO(st.st_mode);
 }
 
 void tool_note(const tool *t, const char *fmt, ...)

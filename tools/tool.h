@@ -56,6 +56,9 @@ int tool_main(tool *t, int argc, char **argv);
 struct out;
 int tool_out_open(const tool *t, struct out *o, const char *path, err *e);
 
+/* Whether no program reads the output: a progress bar further up the pipe would fight with the others'. */
+bool tool_is_last(const tool *t);
+
 /* A warning or a closing remark on stderr, as "NAME: text"; not under --quiet. */
 void tool_note(const tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -139,15 +139,6 @@ void pretext_clear(pretext *p)
 
 /* ---- The stage ----------------------------------------------------------------- */
 
-static uint64_t ordinal(const header *h, const char *tool)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; h->history && i < h->history->n; i++)
-        n += strcmp(value_get_str(h->history->child[i], "tool", ""), tool) == 0;
-    return n;
-}
-
 static int set_transform(pretext *p, header *h, err *e)
 {
     value *t = value_map();
@@ -179,7 +170,7 @@ int pretext_declare(pretext *p, header *h, uint64_t seed, bool keep, int workers
     p->gray = shape[3] == 1;
     p->classes = h->classes ? (int64_t)h->classes->n : 0;
     p->workers = workers;
-    p->key = rng_mix_str(rng_mix(rng_mix_str(rng_mix(0, seed), "ssl-pretext"), ordinal(h, "ssl-pretext")), p->task->name);
+    p->key = rng_mix_str(rng_mix(rng_mix_str(rng_mix(0, seed), "ssl-pretext"), history_count(h, "ssl-pretext")), p->task->name);
     if (set_transform(p, h, e) || p->task->declare(p, h, e))
         return -1;
     if (!keep) {

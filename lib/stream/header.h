@@ -73,5 +73,7 @@ int history_add(header *h, const char *tool, value *parameters, const history_pa
 int history_merge(header *h, const value *other, const char **id, err *e);
 /* The newest record's id, or NULL. */
 const char *history_last(const header *h);
+/* How many records are that tool's: the ordinal of the next one, for randomness. */
+uint64_t history_count(const header *h, const char *tool);
 
 #endif

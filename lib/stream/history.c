@@ -21,6 +21,15 @@ const char *history_last(const header *h)
     return h->history && h->history->n ? value_get_str(h->history->child[h->history->n - 1], "id", NULL) : NULL;
 }
 
+uint64_t history_count(const header *h, const char *tool)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; h->history && i < h->history->n; i++)
+        n += strcmp(value_get_str(h->history->child[i], "tool", ""), tool) == 0;
+    return n;
+}
+
 int history_merge(header *h, const value *other, const char **id, err *e)
 {
     if (id)

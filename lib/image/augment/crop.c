@@ -12,6 +12,8 @@ static int window(const image *src, int x, int y, int w, int h, enum border bord
 {
     size_t c = (size_t)src->c, row = (size_t)w * c;
 
+    if ((int64_t)w * h > RESIZE_MAX_BYTES / src->c)
+        return err_set(e, ERR_INPUT, "cannot crop to %d x %d", w, h);
     if (image_shape(dst, h, w, src->c, e))
         return -1;
     int left = x < 0 ? -x : 0, right = x + w > src->w ? x + w - src->w : 0;

@@ -48,19 +48,20 @@ static void quarters(const image *src, image *dst, int turns)
 /* In 16.16 fixed point, as Pillow. */
 static void nearest(const image *src, image *dst, const double m[6])
 {
-    int32_t f[6], c = src->c;
+    int64_t f[6];
+    size_t c = (size_t)src->c;
     uint8_t *out = dst->p;
 
     for (int i = 0; i < 6; i++) {
         double v = i % 3 == 2 ? m[i] + m[i - 2] * 0.5 + m[i - 1] * 0.5 : m[i];
-        f[i] = (int32_t)floor(v * 65536.0 + 0.5);
+        f[i] = (int64_t)floor(v * 65536.0 + 0.5);
     }
     for (int y = 0; y < dst->h; y++, f[2] += f[1], f[5] += f[4]) {
-        int32_t xx = f[2], yy = f[5];
+        int64_t xx = f[2], yy = f[5];
         for (int x = 0; x < dst->w; x++, out += c, xx += f[0], yy += f[3]) {
-            int32_t sx = xx >> 16, sy = yy >> 16;
+            int64_t sx = xx >> 16, sy = yy >> 16;
             if (sx >= 0 && sx < src->w && sy >= 0 && sy < src->h)
-                memcpy(out, src->p + ((size_t)sy * (size_t)src->w + (size_t)sx) * (size_t)c, (size_t)c);
+                memcpy(out, src->p + (size_t)(sy * src->w + sx) * c, c);
         }
     }
 }
@@ -111,7 +112,7 @@ static int apply(const argument *a, rng *r, const image *src, image *dst, buf *s
     }
     memset(dst->p, (int)a[FILL].lo, image_bytes(dst));
     matrix(degrees, src->w, src->h, m);
-    (a[FILTER].lo == NEAREST && src->w < 32768 && src->h < 32768 ? nearest : bilinear)(src, dst, m);
+    (a[FILTER].lo == NEAREST ? nearest : bilinear)(src, dst, m);
     return 0;
 }
 
