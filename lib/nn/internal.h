@@ -61,6 +61,12 @@ struct op {
     node y;     /* output: the last vertex of the chain */
     bool relu;  /* fused */
 
+    /* Training: what neighbours do for each other (see link_ops). */
+    op *producer;  /* of a normalisation: the convolution that leaves the statistics of its output in `stats` */
+    op *reader;    /* of a normalisation with ReLU: the one convolution that reads it, and applies it while reading */
+    const op *pre; /* of that convolution: the normalisation */
+    float *stats;  /* of the producing convolution; NULL: nobody asks */
+
     /* Set by layer->plan. */
     bool keep_x, keep_y; /* their values are read by the backward pass */
     size_t scratch;      /* floats for each thread */

@@ -120,6 +120,11 @@ static void fuse_tail(const graph *g, op *o, bool *done)
     }
 }
 
+static bool convolves(const op *o)
+{
+    return o->layer == &layer_conv2d || o->layer == &layer_linear;
+}
+
 /* With running statistics a batch normalisation is part of the convolution's or linear layer's weights. */
 static void fold_norm(const graph *g, op *o, bool *done)
 {
@@ -151,9 +156,9 @@ static int build_ops(graph *g, err *e)
         if (!v->live || done[i] || v->root != i)
             continue;
         op *o = &g->ops[g->op_count++];
-        bool weighted = v->layer == &layer_conv2d || v->layer == &layer_linear;
-        *o = (op){.layer = v->layer, .v = i, .x = v->in[0], .norm = -1, .other = v->inputs > 1 ? v->in[1] : -1, .y = i,
+                *o = (op){.layer = v->layer, .v = i, .x = v->in[0], .norm = -1, .other = v->inputs > 1 ? v->in[1] : -1, .y = i,
                   .report = {-1, -1, -1}};
+        bool weighted = convolves(o);
         if (weighted && g->use == GRAPH_INFER)
             fold_norm(g, o, done);
         if (v->layer == &layer_batchnorm || (weighted && g->use == GRAPH_INFER))
@@ -163,6 +168,30 @@ static int build_ops(graph *g, err *e)
     /* A chain runs where its last layer stands: then its other input exists. */
     qsort(g->ops, (size_t)g->op_count, sizeof *g->ops, by_output);
     return 0;
+}
+
+/*
+ * A normalisation between two convolutions costs no pass over memory going
+ * forward: the first sums its output's statistics while it writes, the second
+ * applies scale, shift and ReLU while it reads.
+ */
+static void link_ops(graph *g)
+{
+    for (int i = 0; i < g->op_count; i++) {
+        op *norm = &g->ops[i];
+        if (norm->layer != &layer_batchnorm)
+            continue;
+        node next = norm->relu && norm->other < 0 ? only_consumer(g, norm->y) : -1;
+        for (int j = 0; j < g->op_count; j++) {
+            op *o = &g->ops[j];
+            if (convolves(o) && o->y == norm->x)
+                norm->producer = o;
+            if (convolves(o) && o->v == next) {
+                norm->reader = o;
+                o->pre = norm;
+            }
+        }
+    }
 }
 
 /* ---- Spans --------------------------------------------------------------------------------- */
@@ -209,10 +238,10 @@ static void value_spans(plan *p)
     for (int i = 0; i < m; i++) {
         const op *o = &g->ops[i];
         int back = 2 * m - 1 - i;
-        if (o->layer != &layer_input || converts_input(g, o->y))
+        if (!o->reader && (o->layer != &layer_input || converts_input(g, o->y)))
             open_span(value_span(p, o->y), value_bytes(g, root_of(g, o->y)), i);
         if (o->x >= 0)
-            reach(value_span(p, o->x), o->keep_x && g->use == GRAPH_TRAIN ? back : i);
+            reach(value_span(p, o->pre ? o->pre->x : o->x), o->keep_x && g->use == GRAPH_TRAIN ? back : i);
         if (o->other >= 0)
             reach(value_span(p, o->other), i);
         if (o->keep_y && g->use == GRAPH_TRAIN)
@@ -482,8 +511,11 @@ int graph_compile_plan(graph *g, err *e)
     for (int i = 0; i < p.count; i++)
         p.spans[i] = (span){.from = 2 * g->op_count + 1, .to = -1, .same = -1};
 
-    if (g->use == GRAPH_TRAIN && grad_spans(&p, e) != 0)
-        goto out;
+    if (g->use == GRAPH_TRAIN) {
+        link_ops(g);
+        if (grad_spans(&p, e) != 0)
+            goto out;
+    }
     for (int i = 0; i < g->op_count; i++)
         if (g->ops[i].layer->plan(g, &g->ops[i], e) != 0)
             goto out;

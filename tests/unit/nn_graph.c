@@ -305,6 +305,26 @@ Test_each_cpu(norm, agrees_with_the_reference)
             }
 }
 
+/* A projector: normalisations of vectors between linear layers. */
+Test_each_cpu(projector, agrees_with_the_reference)
+{
+    for (int use = 0; use < 2; use++) {
+        graph *g = begin(2);
+        node x = graph_input(g, 21, 0, 0);
+        graph_want_input_grad(g, x);
+        node y = graph_relu(g, graph_batchnorm(g, "b1", graph_linear(g, "l1", x, 40, false)));
+        y = graph_relu(g, graph_batchnorm(g, "b2", graph_linear(g, "l2", y, 48, true)));
+        y = graph_batchnorm_plain(g, "b3", graph_linear(g, "l3", y, 33, false));
+        graph_output(g, y);
+        compile(g, use ? GRAPH_TRAIN : GRAPH_INFER, 300);
+        compare(g, 300, use ? GRAPH_MODE_TRAIN : GRAPH_MODE_EVAL, "projector");
+        compare(g, 37, use ? GRAPH_MODE_TRAIN : GRAPH_MODE_EVAL, "projector");
+        if (use)
+            compare(g, 37, GRAPH_MODE_EVAL, "projector, evaluation");
+        graph_free(g);
+    }
+}
+
 Test_each_cpu(reshape, agrees_with_the_reference)
 {
     for (int D = 5; D <= 32; D += 11)

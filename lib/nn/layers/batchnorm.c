@@ -8,8 +8,9 @@
  * over N, H, W. var is the biased variance of the batch; the running one
  * averages the unbiased, as PyTorch's does.
  */
-#include "nn/internal.h"
+#include "nn/layers/batchnorm.h"
 
+#include "nn/layers/conv2d.h"
 #include "nn/reference.h"
 
 #include <math.h>
@@ -21,15 +22,17 @@ static const double MOMENTUM = 0.1;
 /* All arrays are [blocks][L]. */
 typedef struct norm {
     float *a, *b, *mean, *inv_std, *c1, *c2, *c3;
-    float *sums; /* [slices][blocks][STAT_ROWS][L] */
+    float *sums; /* [slices][blocks][STAT_ROWS][L]; backward [slices][blocks][2][L] */
     bool batch;  /* the last forward pass used the batch's statistics */
 } norm;
 
 static int batchnorm_plan(graph *g, op *o, err *e)
 {
     const vertex *v = &g->vertices[o->v];
-    size_t C = (size_t)v->blocks * g->k->lanes;
-    norm *m = aligned_alloc(64, line_up(sizeof *m) * sizeof(float) + (7 * line_up(C) + MAX_SLICES * STAT_ROWS * C) * sizeof(float));
+    size_t C = (size_t)v->blocks * g->k->lanes, slices = MAX_SLICES;
+    if (o->producer && (size_t)conv2d_stat_slices(g, o->producer, g->batch / v->div) > slices)
+        slices = (size_t)conv2d_stat_slices(g, o->producer, g->batch / v->div);
+    norm *m = aligned_alloc(64, (line_up(sizeof *m) + 7 * line_up(C) + line_up(slices * STAT_ROWS * C)) * sizeof(float));
 
     if (!m)
         return err_nomem(e);
@@ -40,6 +43,8 @@ static int batchnorm_plan(graph *g, op *o, err *e)
         *each[i] = memset(p, 0, C * sizeof(float));
     m->sums = p;
     o->state = m;
+    if (o->producer)
+        o->producer->stats = m->sums;
     o->keep_x = true;
     o->keep_y = o->relu && o->other >= 0; /* without a residual the mask is recomputed */
     op_report(g, o, 0, "norm", 0);
@@ -48,10 +53,19 @@ static int batchnorm_plan(graph *g, op *o, err *e)
     return 0;
 }
 
+affine batchnorm_affine(const op *o)
+{
+    const norm *m = o->state;
+
+    return (affine){m->a, m->b};
+}
+
 typedef struct norm_run {
-    const graph *g;
+    graph *g;
+    const vertex *v;
+    norm *m;
     norm_args args;
-    int rows;
+    int rows, slices;
     float *sums;
     size_t slice; /* floats of sums for a slice */
 } norm_run;
@@ -85,12 +99,12 @@ static void backward_apply_job(void *arg, int s, int thread)
 }
 
 /* Joins the slices' sums about their pivots, as Chan, Golub and LeVeque 1983 do. */
-static void join_stats(const norm_run *r, int slices, int c, double *mean, double *var)
+static void join_stats(const norm_run *r, int c, double *mean, double *var)
 {
     int L = r->g->k->lanes;
     double count = 0, mu = 0, squares = 0;
 
-    for (int s = 0; s < slices; s++) {
+    for (int s = 0; s < r->slices; s++) {
         const float *p = r->sums + s * r->slice + (size_t)(c / L) * STAT_ROWS * L + c % L;
         double n = p[0], sum = p[2 * L];
         if (n == 0)
@@ -104,22 +118,36 @@ static void join_stats(const norm_run *r, int slices, int c, double *mean, doubl
     *var = squares > 0 ? squares / count : 0;
 }
 
-static void batch_stats(graph *g, const vertex *v, norm *m, norm_run *r)
+/* One block of channels. */
+static void join_job(void *arg, int block, int thread)
 {
-    float *running_mean = g->states + g->params[v->param[2]].info.offset;
-    float *running_var = g->states + g->params[v->param[3]].info.offset;
-    double count = (double)r->rows * v->pixels;
+    const norm_run *r = arg;
+    graph *g = r->g;
+    float *running_mean = g->states + g->params[r->v->param[2]].info.offset;
+    float *running_var = g->states + g->params[r->v->param[3]].info.offset;
+    double count = (double)r->rows * r->v->pixels;
     double momentum = g->mode == GRAPH_MODE_ESTIMATE ? 1.0 / (g->estimates + 1) : MOMENTUM;
+    int L = g->k->lanes, end = (block + 1) * L < r->v->C ? (block + 1) * L : r->v->C;
 
-    team_run(g->team, slice_count(r->rows), stats_job, r);
-    for (int c = 0; c < v->C; c++) {
+    (void)thread;
+    for (int c = block * L; c < end; c++) {
         double mean, var;
-        join_stats(r, slice_count(r->rows), c, &mean, &var);
-        m->mean[c] = (float)mean;
-        m->inv_std[c] = (float)(1 / sqrt(var + NORM_EPS));
+        join_stats(r, c, &mean, &var);
+        r->m->mean[c] = (float)mean;
+        r->m->inv_std[c] = (float)(1 / sqrt(var + NORM_EPS));
         running_mean[c] = (float)((1 - momentum) * running_mean[c] + momentum * mean);
         running_var[c] = (float)((1 - momentum) * running_var[c] + momentum * var * count / (count - 1));
     }
+}
+
+static void batch_stats(norm_run *r, const op *o)
+{
+    r->slices = slice_count(r->rows);
+    if (o->producer)
+        r->slices = conv2d_stat_slices(r->g, o->producer, r->rows);
+    else
+        team_run(r->g->team, r->slices, stats_job, r);
+    team_run(r->g->team, r->v->blocks, join_job, r);
 }
 
 static void running_stats(const graph *g, const vertex *v, norm *m)
@@ -139,7 +167,7 @@ static void batchnorm_forward(graph *g, op *o, int n)
     const vertex *v = &g->vertices[o->v];
     norm *m = o->state;
     int rows = graph_rows(g, o->v, n);
-    norm_run r = {.g = g, .rows = rows, .sums = m->sums, .slice = (size_t)v->blocks * STAT_ROWS * g->k->lanes};
+    norm_run r = {.g = g, .v = v, .m = m, .rows = rows, .sums = m->sums, .slice = (size_t)v->blocks * STAT_ROWS * g->k->lanes};
 
     r.args = (norm_args){.blocks = v->blocks, .pixels = v->pixels, .z = value_of(g, o->x), .y = value_of(g, o->y),
                          .other = o->other < 0 ? NULL : value_of(g, o->other), .a = m->a, .b = m->b, .relu = o->relu};
@@ -149,7 +177,7 @@ static void batchnorm_forward(graph *g, op *o, int n)
         return;
     }
     if (m->batch)
-        batch_stats(g, v, m, &r);
+        batch_stats(&r, o);
     else
         running_stats(g, v, m);
     for (int c = 0; c < v->C; c++) {
@@ -158,7 +186,8 @@ static void batchnorm_forward(graph *g, op *o, int n)
         m->a[c] = (float)(gamma * m->inv_std[c]);
         m->b[c] = (float)(beta - gamma * m->inv_std[c] * m->mean[c]);
     }
-    team_run(g->team, slice_count(rows), apply_job, &r);
+    if (!o->reader)
+        team_run(g->team, slice_count(rows), apply_job, &r);
 }
 
 /*
@@ -168,12 +197,12 @@ static void batchnorm_forward(graph *g, op *o, int n)
  */
 static void coefficients(graph *g, const vertex *v, norm *m, const norm_run *r)
 {
-    int L = g->k->lanes, slices = slice_count(r->rows);
+    int L = g->k->lanes;
     double M = (double)r->rows * v->pixels;
 
     for (int c = 0; c < v->C; c++) {
         double sum = 0, dot = 0, inv_std = m->inv_std[c];
-        for (int s = 0; s < slices; s++) {
+        for (int s = 0; s < r->slices; s++) {
             const float *p = r->sums + s * r->slice + (size_t)(c / L) * 2 * L + c % L;
             sum += p[0];
             dot += p[L];
@@ -200,7 +229,8 @@ static void batchnorm_backward(graph *g, op *o, int n)
     const vertex *v = &g->vertices[o->v];
     norm *m = o->state;
     int rows = graph_rows(g, o->v, n);
-    norm_run r = {.g = g, .rows = rows, .sums = m->sums, .slice = (size_t)v->blocks * 2 * g->k->lanes};
+    norm_run r = {.g = g, .v = v, .m = m, .rows = rows, .slices = slice_count(rows), .sums = m->sums,
+                  .slice = (size_t)v->blocks * 2 * g->k->lanes};
     norm_args *a = &r.args;
 
     if (!g->vertices[o->y].needs_grad)

@@ -11,6 +11,7 @@
  */
 #include "nn/layers/conv2d.h"
 
+#include "nn/layers/batchnorm.h"
 #include "nn/layers/winograd.h"
 #include "nn/reference.h"
 
@@ -223,7 +224,8 @@ typedef struct conv_run {
     const direction *directions;
     int count, rows;
     const float *src, *weights, *bias;
-    float *out;
+    affine pre; /* applied to src */
+    float *out, *stats;
     const float *add; /* laid out as out, may be out; or NULL */
     bool relu;
 } conv_run;
@@ -270,13 +272,17 @@ static void direction_job(void *arg, int job, int thread)
     size_t *places = (size_t *)(panel + line_up(panel_floats(g, d)));
 
     pack_args p = {.at = &d->at, .src = r->src, .blocks = d->in_blocks, .H = d->in_H, .W = d->in_W, .panel = panel,
-                   .pitch = d->chunk};
+                   .pitch = d->chunk, .pre = r->pre};
+    float *stats = r->stats ? r->stats + (size_t)job * d->out_blocks * STAT_ROWS * L : NULL;
+
+    if (stats)
+        memset(stats, 0, (size_t)d->out_blocks * STAT_ROWS * L * sizeof *stats);
     (d->plain ? g->k->pack_plain : g->k->pack)(&p, first, pixels);
     output_places(g, d, first, pixels, places);
     gemm_args m = {.a = panel, .a_run = (size_t)d->chunk * L, .runs = d->runs, .w = r->weights + d->w_at,
                    .w_block = (size_t)d->runs * L * (d->plain ? 1 : L), .pixels = pixels, .blocks = d->out_blocks,
                    .out = r->out, .out_block = (size_t)d->at.out_H * d->at.out_W * L, .out_pixel = places,
-                   .bias = r->bias, .add = r->add, .relu = r->relu};
+                   .bias = r->bias, .add = r->add, .relu = r->relu, .stats = stats};
     (d->plain ? g->k->gemm_plain : g->k->gemm)(&m);
 }
 
@@ -336,6 +342,24 @@ static void fold(graph *g, const op *o, conv *c)
     c->version = g->version;
 }
 
+int conv2d_stat_slices(const graph *g, const op *o, int rows)
+{
+    const conv *c = o->state;
+
+    return c->winograd ? winograd_jobs(g, &g->vertices[o->v], &g->vertices[o->x], rows) : direction_jobs(&c->forward, rows);
+}
+
+/* What the layer reads, and the normalisation to apply to it. */
+static const float *source_of(const graph *g, const op *o, affine *pre)
+{
+    const conv *c = o->state;
+
+    *pre = o->pre ? batchnorm_affine(o->pre) : (affine){NULL, NULL};
+    if (o->pre)
+        return value_of(g, o->pre->x);
+    return !c->winograd && c->forward.plain ? g->vertices[o->x].plain_value : value_of(g, o->x);
+}
+
 /* (N, C, H, W) -> (N, K, H', W') */
 void conv2d_forward(graph *g, op *o, int n)
 {
@@ -345,18 +369,22 @@ void conv2d_forward(graph *g, op *o, int n)
     float *y = value_of(g, o->y);
     const float *add = o->other < 0 ? NULL : value_of(g, o->other);
 
+    float *stats = g->mode == GRAPH_MODE_EVAL ? NULL : o->stats;
+    affine pre;
+    const float *src = source_of(g, o, &pre);
+
     if (infer)
         fold(g, o, c);
     const float *bias = infer ? c->bias : v->param[1] < 0 ? NULL : g->weights + g->params[v->param[1]].info.offset;
     if (c->winograd) {
         winograd_forward(&(winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = graph_rows(g, o->v, n),
-                                          .src = value_of(g, o->x), .weights = weights_of(g, v),
+                                          .src = src, .pre = pre, .stats = stats, .weights = weights_of(g, v),
                                           .transformed = infer ? c->folded : NULL, .bias = bias, .out = y, .add = add,
                                           .relu = o->relu});
         return;
     }
     run_directions(&(conv_run){.g = g, .o = o, .c = c, .directions = &c->forward, .count = 1, .rows = graph_rows(g, o->v, n),
-                               .src = c->forward.plain ? g->vertices[o->x].plain_value : value_of(g, o->x),
+                               .src = src, .pre = pre, .stats = stats,
                                .weights = infer ? c->folded : weights_of(g, v), .bias = bias, .out = y, .add = add,
                                .relu = o->relu});
 }
@@ -451,6 +479,7 @@ typedef struct stage {
     const vertex *v;
     const direction *d;
     const float *x, *dy;
+    affine pre; /* applied to x */
     float *dw, *dbias;
     int64_t first, total; /* pixels */
     int rows, count;         /* panels in this stage */
@@ -474,7 +503,7 @@ static void stage_pack_job(void *arg, int panel, int thread)
 
     (void)thread;
     pack_args p = {.at = &d->at, .src = s->x, .blocks = d->in_blocks, .H = d->in_H, .W = d->in_W,
-                   .panel = s->panels + (size_t)panel * panel_floats(s->g, d), .pitch = d->chunk};
+                   .panel = s->panels + (size_t)panel * panel_floats(s->g, d), .pitch = d->chunk, .pre = s->pre};
     (d->plain ? s->g->k->pack_plain : s->g->k->pack)(&p, first, pixels);
     p = (pack_args){.at = &dy_at, .src = s->dy, .blocks = d->out_blocks, .H = d->at.H, .W = d->at.W,
                     .panel = s->outputs + (size_t)panel * d->out_blocks * d->chunk * s->g->k->lanes, .pitch = d->chunk};
@@ -533,8 +562,10 @@ static void backward_weights(graph *g, op *o, int rows)
                .dw = g->grads + g->params[v->param[0]].info.offset, .panels = g->shared,
                .outputs = g->shared + (size_t)c->panels * panel_floats(g, d)};
 
+    s.x = source_of(g, o, &s.pre);
     if (c->winograd)
-        winograd_backward_weights(&(winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = rows, .src = s.x}, s.dy,
+        winograd_backward_weights(&(winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = rows, .src = s.x,
+                                                   .pre = s.pre}, s.dy,
                                   s.dw);
     for (; !c->winograd && s.first < s.total; s.first += (int64_t)c->panels * d->chunk) {
         int64_t left = (s.total - s.first + d->chunk - 1) / d->chunk;

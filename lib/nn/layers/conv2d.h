@@ -5,6 +5,8 @@
 #include "nn/internal.h"
 
 int conv2d_plan(graph *g, op *o, err *e);
+/* Into how many slices [K/L][STAT_ROWS][L] the forward pass over `rows` rows sums its output's statistics. */
+int conv2d_stat_slices(const graph *g, const op *o, int rows);
 void conv2d_forward(graph *g, op *o, int n);
 void conv2d_backward(graph *g, op *o, int n);
 void conv2d_reference_forward(const ref_op *o);

@@ -44,6 +44,11 @@ static int pass_block(const graph *g, const vertex *v, const vertex *x, int rows
     return ceil_div(tiles, jobs);
 }
 
+int winograd_jobs(const graph *g, const vertex *v, const vertex *x, int rows)
+{
+    return ceil_div(rows * tiles_of(v), pass_block(g, v, x, rows));
+}
+
 static int stage_tiles(const vertex *v, const vertex *x)
 {
     int tiles = STAGE_BYTES / (ELEMENTS * 4 * (v->C + x->C)) / 28 * 28;
@@ -107,10 +112,12 @@ static void product_job(void *arg, int job, int thread)
     int first = job * r->block, count = r->total - first < r->block ? r->total - first : r->block;
     size_t L = (size_t)g->k->lanes;
     winograd_args in = {.blocks = r->in_blocks, .H = r->p->v->H, .W = r->p->v->W, .pitch = r->block,
-                        .element = element_size(g, r->in_blocks, r->block), .tiles = thread_scratch(g, thread)};
+                        .element = element_size(g, r->in_blocks, r->block), .tiles = thread_scratch(g, thread),
+                        .pre = r->p->pre};
     winograd_args out = {.blocks = r->out_blocks, .H = r->p->v->H, .W = r->p->v->W, .pitch = r->block,
                          .element = element_size(g, r->out_blocks, r->block), .tiles = in.tiles + ELEMENTS * in.element,
-                         .out = r->p->out, .bias = r->p->bias, .add = r->p->add, .relu = r->p->relu};
+                         .out = r->p->out, .bias = r->p->bias, .add = r->p->add, .relu = r->p->relu,
+                         .stats = r->p->stats ? r->p->stats + (size_t)job * r->out_blocks * STAT_ROWS * L : NULL};
 
     g->k->winograd_input(&in, r->p->src, first, count);
     for (int i = 0; i < ELEMENTS; i++)
@@ -212,7 +219,8 @@ void winograd_backward_weights(const winograd_pass *p, const float *dy, float *d
     stage s = {.p = p, .g = g, .dy = dy, .dw = dw, .sums = g->shared, .total = p->rows * tiles_of(v)};
 
     s.x = (winograd_args){.blocks = x->blocks, .H = v->H, .W = v->W, .pitch = pitch,
-                          .element = element_size(g, x->blocks, pitch), .tiles = s.sums + winograd_weights_size(g, v, x)};
+                          .element = element_size(g, x->blocks, pitch), .tiles = s.sums + winograd_weights_size(g, v, x),
+                          .pre = p->pre};
     s.d = (winograd_args){.blocks = v->blocks, .H = v->H, .W = v->W, .pitch = pitch,
                           .element = element_size(g, v->blocks, pitch), .tiles = s.x.tiles + ELEMENTS * s.x.element};
     for (; s.first < s.total; s.first += pitch) {

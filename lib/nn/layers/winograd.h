@@ -14,6 +14,8 @@ typedef struct winograd_pass {
     const vertex *v, *x; /* of the convolution and its input */
     int rows;
     const float *src;
+    affine pre;   /* applied to src */
+    float *stats; /* of out: [winograd_jobs][blocks][STAT_ROWS][L], or NULL */
     float *out;
     const float *weights;     /* the arena's */
     const float *transformed; /* or, for inference, made once by winograd_transform() */
@@ -27,6 +29,9 @@ bool winograd_fits(const vertex *v, const vertex *x);
 /* Floats of scratch (each thread) that a pass needs, and of shared memory that training does. */
 size_t winograd_scratch(const graph *g, const vertex *v, const vertex *x);
 size_t winograd_shared(const graph *g, const vertex *v, const vertex *x);
+
+/* Independent jobs of a forward pass over `rows` rows. */
+int winograd_jobs(const graph *g, const vertex *v, const vertex *x, int rows);
 
 /* Floats of the transformed weights, and their transform from the arena's layout. */
 size_t winograd_weights_size(const graph *g, const vertex *v, const vertex *x);
