@@ -65,7 +65,8 @@ MSGPACKFLAGS := $(call pkgflags,$(MSGPACK))
 $(B)/lib/image/%.o: LAYERFLAGS = -O3 $(VIPSFLAGS)
 $(B)/lib/stream/%.o: LAYERFLAGS = $(MSGPACKFLAGS)
 # The one layer whose arithmetic may use what the processor offers.
-$(B)/lib/nn/%.o: LAYERFLAGS = -O3 -ffp-contract=fast
+# (Sanitizers make -O3 of the unrolled kernels take minutes to compile.)
+$(B)/lib/nn/%.o: LAYERFLAGS = $(if $(SAN),-O1,-O3) -ffp-contract=fast
 
 $(B)/libtools.a: $(LIB_OBJ)
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
