@@ -184,6 +184,8 @@ static int run(tool *t, err *e)
         return 0;
     if (isatty(t->out_fd))
         return err_set(e, ERR_USAGE, "a stream is not for a terminal: pipe it (into ssl-show, say) or redirect it to a file");
+    if (isatty(t->in_fd) && t->n_operands == 1 && strcmp(t->operands[0], "-") == 0)
+        return err_set(e, ERR_USAGE, "standard input is a terminal; pipe a tar or a stream into it");
     raise_descriptors();
     int rc = load_run(&l, e);
     if (w.shown)

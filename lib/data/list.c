@@ -28,15 +28,14 @@ static int add_path(source *s, listing *l, const char *path, const char *class, 
 
 static int read_all(const source *s, buf *b, err *e)
 {
-    bool std = strcmp(s->operand, "-") == 0;
-    int fd = std ? s->fd : io_open_read(s->operand, e);
+    int fd = s->piped ? s->fd : io_open_read(s->operand, e);
     ssize_t k = -1;
 
     if (fd < 0)
         return -1;
     while (buf_reserve(b, 1 << 16, e) == 0 && (k = io_read(fd, b->p + b->n, b->cap - b->n - 1, e)) > 0)
         b->n += (size_t)k;
-    if (!std)
+    if (!s->piped)
         close(fd);
     return k == 0 ? 0 : -1;
 }

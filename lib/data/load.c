@@ -127,7 +127,7 @@ static int make(const load *L, task *t, scratch *w, err *e)
         it->p = NULL;
         it->path = NULL;
         it->h = it->w = it->c = 0;
-        it->has_fields = false;
+        it->fields.n = 0;
         if (s->type->read(s, t->en, it, e))
             return -1;
     }
@@ -138,7 +138,7 @@ static int make(const load *L, task *t, scratch *w, err *e)
     uint8_t *p = frame_tensor(&t->out, "image", DT_U1, 3, (int64_t[]){w->im.h, w->im.w, w->im.c});
     if (p)
         memcpy(p, w->im.p, image_bytes(&w->im));
-    for (int i = 0; it->has_fields && i < it->fields.n; i++)
+    for (int i = 0; i < it->fields.n; i++)
         frame_field(&t->out, &it->fields.f[i]);
     return frame_end(&t->out, e) ? err_prefix(e, "'%s'", key) : 0;
 }
@@ -388,9 +388,16 @@ static char *folder_prefix(const char *operand)
     return prefix;
 }
 
-static bool is_folder_type(const source_type *t)
+/* What comes through a pipe comes once, in its own order, and nobody knows what will come. */
+static int check_pipe(const load *L, err *e)
 {
-    return t == &source_folder || t == &source_idx || t == &source_cifar10 || t == &source_cifar100 || t == &source_stl10;
+    if (L->sources > 1)
+        return err_set(e, ERR_USAGE, "a pipe cannot be joined with other sources");
+    if (L->o->epochs != 1)
+        return err_set(e, ERR_USAGE, "a pipe comes only once: --epochs needs a file");
+    if (L->o->balance)
+        return err_set(e, ERR_USAGE, "a pipe is not known beforehand: --balance needs a file");
+    return 0;
 }
 
 static int open_sources(load *L, err *e)
@@ -414,10 +421,13 @@ static int open_sources(load *L, err *e)
         s->wait_arg = L;
         if (source_open(s, o->list ? o->list : o->operands[i], o->list ? "list" : o->format, e))
             return -1;
-        folders += is_folder_type(s->type);
+        folders += s->folder;
+        L->pipe |= s->piped && s->type != &source_list_file;
     }
+    if (L->pipe && check_pipe(L, e))
+        return -1;
     for (int i = 0; folders > 1 && i < L->sources; i++) {
-        if (!is_folder_type(L->s[i].type))
+        if (!L->s[i].folder)
             continue;
         L->prefix[i] = folder_prefix(L->s[i].operand);
         if (!L->prefix[i])
@@ -427,7 +437,6 @@ static int open_sources(load *L, err *e)
             return -1;
         L->s[i].prefix = clean;
     }
-    L->pipe = !o->list && L->sources == 1 && strcmp(o->operands[0], "-") == 0;
     return 0;
 }
 
@@ -447,7 +456,8 @@ static int list_sources(load *L, err *e)
         snprintf(text, sizeof text, "left out, being no images by their names: %zu (such as '%s')", L->l.ignored, L->l.example);
         L->o->note(text, L->o->arg);
     }
-    return L->sources > 1 || L->s[0].type != &source_folder ? listing_unique(&L->l, e) : 0;
+    /* Paths in one folder are unique by themselves. */
+    return L->sources == 1 && L->s[0].type == &source_folder ? 0 : listing_unique(&L->l, e);
 }
 
 /* The histories of saved streams; what they make random and what we make random must not be the same. */
@@ -480,9 +490,15 @@ static int inherit(load *L, history_parent **parents, int *n, err *e)
     return 0;
 }
 
-static value *text_or_nil(const char *s)
+/* A string of the command line may hold bytes that a stream may not. */
+static value *text_or_nil(load *L, const char *s)
 {
-    return s && *s ? value_str(s) : value_nil();
+    err ignored; /* out of memory shows as a failed value */
+
+    if (!s || !*s)
+        return value_nil();
+    s = listing_escape(&L->l, s, strlen(s), &ignored);
+    return s ? value_str(s) : NULL;
 }
 
 static value *class_list(const load *L)
@@ -495,7 +511,7 @@ static value *class_list(const load *L)
 }
 
 /* What, with its defaults, decides which bytes come out. */
-static value *parameters(const load *L)
+static value *parameters(load *L)
 {
     const load_opts *o = L->o;
     value *v = value_map(), *sources = value_array();
@@ -503,14 +519,14 @@ static value *parameters(const load *L)
 
     for (int i = 0; i < L->sources; i++) {
         value *s = value_map();
-        value_set(s, "operand", value_str(L->s[i].operand));
+        value_set(s, "operand", text_or_nil(L, L->s[i].operand));
         value_set(s, "format", value_str(L->s[i].type->name));
-        value_set(s, "digest", text_or_nil(L->s[i].digest));
+        value_set(s, "digest", text_or_nil(L, L->s[i].digest));
         value_push(sources, s);
     }
     value_set(v, "sources", sources);
-    value_set(v, "split", text_or_nil(o->split));
-    value_set(v, "classes", !o->classes ? value_nil() : L->pipe ? value_str(o->classes) : class_list(L));
+    value_set(v, "split", text_or_nil(L, o->split));
+    value_set(v, "classes", !o->classes ? value_nil() : L->pipe ? text_or_nil(L, o->classes) : class_list(L));
     value_set(v, "limit", o->limit > 0 ? value_int(o->limit) : value_nil());
     value_set(v, "balance", value_bool(o->balance));
     value_set(v, "epochs", o->epochs == LOAD_FOREVER ? value_str("inf") : value_int(o->epochs));
@@ -628,7 +644,7 @@ static int start_workers(load *L, err *e)
 {
     int threads = L->o->threads;
 
-    L->n_jobs = 2 * threads + 2;
+    L->n_jobs = threads + 4; /* frames of large images are large */
     L->scratch = calloc((size_t)threads, sizeof *L->scratch);
     L->jobs = calloc((size_t)L->n_jobs, sizeof *L->jobs);
     L->idle = calloc((size_t)L->n_jobs, sizeof *L->idle);
@@ -675,21 +691,6 @@ static void clear(load *L)
     free(L->s);
 }
 
-static int check_pipe(const load_opts *o, err *e)
-{
-    for (int i = 0; !o->list && i < o->n_operands; i++) {
-        if (strcmp(o->operands[i], "-") != 0)
-            continue;
-        if (o->n_operands > 1)
-            return err_set(e, ERR_USAGE, "standard input cannot be joined with other sources");
-        if (o->epochs != 1)
-            return err_set(e, ERR_USAGE, "standard input comes only once: --epochs needs a file");
-        if (o->balance)
-            return err_set(e, ERR_USAGE, "standard input is not known beforehand: --balance needs a file");
-    }
-    return 0;
-}
-
 static int report(const load *L, err *e)
 {
     char text[1200];
@@ -710,8 +711,6 @@ int load_run(const load_opts *o, err *e)
     load L = {.o = o};
     int rc = -1;
 
-    if (check_pipe(o, e))
-        return -1;
     if (open_sources(&L, e) || (L.pipe ? L.s[0].type->start(&L.s[0], e) : list_sources(&L, e)) || make_header(&L, e) ||
         start_workers(&L, e))
         goto out;

@@ -48,7 +48,6 @@ static int to_item(const sample *s, item *it, err *e)
     for (int i = 0; i < s->n; i++)
         if (!is_ours(s->f[i].name, s->f[i].name_len))
             it->fields.f[it->fields.n++] = s->f[i];
-    it->has_fields = it->fields.n > 0;
     return 0;
 }
 

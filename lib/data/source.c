@@ -36,25 +36,21 @@ void item_free(item *it)
     buf_free(&it->own);
 }
 
-/* A look at the operand: is it a folder, and how does it begin? */
-static int look(source_probe *p, const char *operand, err *e)
+/* A look at an operand: is it a folder, and how does it begin? */
+static int look(source_probe *p, const source *s, const struct stat *st, err *e)
 {
-    struct stat st;
+    ssize_t k = 0;
 
-    *p = (source_probe){.path = operand};
-    if (stat(operand, &st))
-        return err_sys(e, "cannot open '%s'", operand);
-    p->folder = S_ISDIR(st.st_mode);
-    if (!S_ISREG(st.st_mode))
+    *p = (source_probe){.path = s->operand, .folder = S_ISDIR(st->st_mode)};
+    if (p->folder)
         return 0;
-    int fd = io_open_read(operand, e);
+    int fd = io_open_read(s->operand, e);
     if (fd < 0)
         return -1;
-    ssize_t k = 0;
     while (p->n < sizeof p->head && (k = io_read(fd, p->head + p->n, sizeof p->head - p->n, e)) > 0)
         p->n += (size_t)k;
     close(fd);
-    return k < 0 ? err_prefix(e, "'%s'", operand) : 0;
+    return k < 0 ? err_prefix(e, "'%s'", s->operand) : 0;
 }
 
 /* A stream says so in its first bytes; wait for no more of it than that. */
@@ -81,26 +77,17 @@ static int look_at_pipe(source *s, err *e)
     else if (n == sizeof s->seen && tar_is_header(p))
         s->type = &source_tar;
     else if (n > 2 && p[0] == 0x1f && p[1] == 0x8b)
-        return err_set(e, ERR_INPUT, "standard input is compressed; put zcat before this");
+        return err_set(e, ERR_INPUT, "the input is compressed; put zcat before this");
     else
-        return err_set(e, ERR_INPUT, "standard input is neither a stream nor a tar (a list of files is given by --files-from -)");
+        return err_set(e, ERR_INPUT, "the input is neither a stream nor a tar (a list of files is given by --files-from -)");
     return 0;
 }
 
-int source_open(source *s, const char *operand, const char *format, err *e)
+static int find_type(source *s, const struct stat *st, err *e)
 {
     source_probe p;
 
-    s->operand = operand;
-    if (format) {
-        s->type = source_find(format);
-        if (!s->type)
-            return err_set(e, ERR_USAGE, "no source format is named '%s'", format);
-        return 0;
-    }
-    if (strcmp(operand, "-") == 0)
-        return look_at_pipe(s, e);
-    if (look(&p, operand, e))
+    if (look(&p, s, st, e))
         return -1;
     for (int i = 0; i < TYPES; i++)
         if (table[i]->is && table[i]->is(&p)) {
@@ -108,10 +95,38 @@ int source_open(source *s, const char *operand, const char *format, err *e)
             return 0;
         }
     if (p.n == 0)
-        return err_set(e, ERR_INPUT, "'%s' is empty", operand);
+        return err_set(e, ERR_INPUT, "'%s' is empty", s->operand);
     if (p.head[0] == 0x1f && p.head[1] == 0x8b)
-        return err_set(e, ERR_INPUT, "'%s' is compressed; for a tar, use: zcat '%s' | ssl-load -", operand, operand);
-    return err_set(e, ERR_INPUT, "'%s' is no source of images that is known (ssl-load --list shows those)", operand);
+        return err_set(e, ERR_INPUT, "'%s' is compressed; for a tar, use: zcat '%s' | ssl-load -", s->operand, s->operand);
+    return err_set(e, ERR_INPUT, "'%s' is no source of images that is known (ssl-load --list shows those)", s->operand);
+}
+
+int source_open(source *s, const char *operand, const char *format, err *e)
+{
+    struct stat st;
+
+    s->operand = operand;
+    s->piped = strcmp(operand, "-") == 0;
+    if (!s->piped) {
+        if (stat(operand, &st))
+            return err_sys(e, "cannot open '%s'", operand);
+        s->folder = S_ISDIR(st.st_mode);
+        if (!S_ISREG(st.st_mode) && !s->folder) {
+            s->piped = true;
+            s->fd = io_open_read(operand, e);
+            if (s->fd < 0)
+                return -1;
+            s->own_fd = true;
+        }
+    }
+    if (!format)
+        return s->piped ? look_at_pipe(s, e) : find_type(s, &st, e);
+    s->type = source_find(format);
+    if (!s->type)
+        return err_set(e, ERR_USAGE, "no source format is named '%s'", format);
+    if (s->piped && !s->type->start && s->type != &source_list_file)
+        return err_set(e, ERR_USAGE, "the format '%s' cannot come through a pipe", format);
+    return 0;
 }
 
 int source_list(source *s, listing *l, err *e)
@@ -137,6 +152,9 @@ void source_close(source *s)
     if (s->type && s->type->close && s->state)
         s->type->close(s);
     s->state = NULL;
+    if (s->own_fd)
+        close(s->fd);
+    s->own_fd = false;
 }
 
 /* Out of descriptors or memory is our trouble; everything else is this file's. */

@@ -23,8 +23,7 @@ typedef struct item {
     int h, w, c;      /* pixels (h, w, c) when c > 0 */
     const char *path; /* the same bytes on disk, or NULL; borrowed from the entry */
     buf own;
-    bool has_fields;  /* from a saved stream: its other fields are passed on */
-    sample fields;    /* borrows from own */
+    sample fields;    /* of a saved stream, those that are passed on; borrows from own */
 } item;
 
 void item_free(item *it);
@@ -62,7 +61,10 @@ struct source {
     const source_type *type;
     const char *operand; /* borrowed */
     uint32_t number;
-    int fd;              /* the pipe, borrowed */
+    int fd;              /* standard input; of a pipe, what to read */
+    bool piped;          /* it can only be read in order: standard input, a fifo, a device */
+    bool own_fd;
+    bool folder;         /* the operand is one */
     uint8_t seen[512];   /* its first bytes, read already to see what it is */
     size_t seen_n;
     bool zero_ended;     /* a list's names end with NUL */
@@ -79,7 +81,7 @@ struct source {
 
 /*
  * Find an operand's type: by its name, or by a look at the operand when format
- * is NULL. The operand "-" is s->fd; its first bytes are read into s->seen.
+ * is NULL. The operand "-" is s->fd. A pipe's first bytes are read into s->seen.
  */
 int source_open(source *s, const char *operand, const char *format, err *e);
 /* type->list() and the digest. */

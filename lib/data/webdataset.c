@@ -287,7 +287,7 @@ static int next(source *s, record *r, item *it, err *e)
             goto fail;
     }
 fail:
-    return e->kind == ERR_INPUT ? err_prefix(e, "standard input") : -1;
+    return e->kind == ERR_INPUT ? err_prefix(e, "%s", strcmp(s->operand, "-") ? s->operand : "standard input") : -1;
 }
 
 static void close_pipe(tar_pipe *p)
@@ -302,7 +302,7 @@ static void close_pipe(tar_pipe *p)
 
 static void close_tar(source *s)
 {
-    if (strcmp(s->operand, "-") == 0) {
+    if (s->piped) {
         close_pipe(s->state);
         return;
     }

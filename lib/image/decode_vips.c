@@ -25,18 +25,28 @@ static void start(void)
     started = 1;
 }
 
-/* libvips' first line of complaint: "source: bad thing happened". Its log is shared by all threads. */
-static int fail(err *e)
+/*
+ * Not in libvips' own words: its log is shared by all threads, so what another
+ * one found wrong at the same time would get into this message.
+ */
+static int fail(const uint8_t *p, size_t n, const char *path, err *e)
 {
-    char *text = vips_error_buffer_copy(), *s = text;
+    static const char before[] = "VipsForeignLoad"; /* VipsForeignLoadPngSource */
+    VipsSource *source = vips_source_new_from_memory(p, n);
+    const char *name = source ? vips_foreign_find_load_source(source) : NULL;
 
-    s[strcspn(s, "\n")] = '\0';
-    if (strstr(s, "not a known file format") || strstr(s, "not in a known format"))
-        err_set(e, ERR_INPUT, "no image format that is known");
-    else
-        err_set(e, ERR_INPUT, "%s", *s ? s : "no reason given");
-    g_free(text);
-    return -1;
+    if (!name && path)
+        name = vips_foreign_find_load(path);
+    if (source)
+        g_object_unref(source);
+    if (!name)
+        return err_set(e, ERR_INPUT, "no image format that is known");
+    if (strncmp(name, before, sizeof before - 1) == 0)
+        name += sizeof before - 1;
+    size_t len = 1;
+    while (islower((unsigned char)name[len]) || isdigit((unsigned char)name[len]))
+        len++;
+    return err_set(e, ERR_INPUT, "the image is damaged or truncated (%c%.*s)", tolower((unsigned char)*name), (int)len - 1, name + 1);
 }
 
 /* Replace *im by what an operation made of it. */
@@ -119,14 +129,14 @@ int vips_decode(const decode_opts *o, const uint8_t *p, size_t n, const char *pa
 
     VipsImage *im = open_image(p, n, path);
     if (!im) {
-        fail(e);
+        fail(p, n, path, e);
         goto out;
     }
     if (decode_check_size(o, im->Xsize, im->Ysize, e))
         goto out;
     *orientation = vips_image_get_orientation(im);
     if (to_8bit(&im) || to_opaque(o, &im) || !(pixels = vips_image_write_to_memory(im, &bytes))) {
-        fail(e);
+        fail(p, n, path, e);
         goto out;
     }
     if (image_shape(out, im->Ysize, im->Xsize, im->Bands, e))

@@ -170,6 +170,13 @@ for bad in '--epochs 0' '--epochs many' '--shard 2/2' '--shard 1' '--size 0' '--
 done
 exits 2 'pipe: no epochs' 'cat w.tar | ssl-load - --epochs 2 >x.ssl'
 exits 2 'pipe: no company' 'cat w.tar | ssl-load - p >x.ssl'
+exits 2 'pipe: not of every format' 'ssl-load - --format npy <w.tar >x.ssl'
+is 3 'pipe: a fifo is one' 'mkfifo f; cat w.tar >f & count ssl-load f'
+is 6 'pipe: standard input by its name, a file' 'count ssl-load /dev/stdin --epochs 2 <w.tar'
+exits 3 'a device that is empty' 'ssl-load /dev/null >x.ssl'
+odd=$(printf 'b\351d')
+cp -r flat "$odd"
+prints 'operand.*b%E9d' 'an operand that is not UTF-8 stands escaped in the history' 'ssl-load "$odd" | ssl-show --json'
 for format in folder tar idx cifar10 cifar100 stl10 npy stream image list; do
     prints "^$format " "--list names $format" 'ssl-load --list'
 done
