@@ -10,14 +10,14 @@ alike() { if [ -n "$(digest "$1")" ] && [ "$(digest "$1")" = "$(digest "$2")" ];
 unlike() { if [ -n "$(digest "$1")" ] && [ "$(digest "$1")" != "$(digest "$2")" ]; then pass; else fail "$3" "the samples of $1 and $2 are the same"; fi; }
 
 # ---- the command line
-for op in crop centercrop resize flip vflip rotate jitter gray blur solarize erase; do
+for op in crop centercrop resize flip vflip rotate jitter gray blur sharpness solarize autocontrast equalize invert posterize erase; do
     prints "^  $op +[A-Za-z]" "--list names $op" 'ssl-augment --list'
 done
 prints '^  @simclr:224' "--list names presets" 'ssl-augment --list'
 prints 'crop:32,scale=0.08-1 flip jitter:0.4,0.4,0.4,0.1,p=0.8 gray:p=0.2' "--list expands them" 'ssl-augment --list'
 exits 2 "no operation" 'ssl-augment <images.ssl'
 says "unknown operation 'cropp'; did you mean 'crop'\?" "a misspelt operation" 'ssl-augment cropp:32'
-says "unknown operation 'sharpen'; --list names them" "an unknown operation" 'ssl-augment sharpen'
+says "unknown operation 'swirl'; --list names them" "an unknown operation" 'ssl-augment swirl'
 says "unknown preset '@simcrl'; did you mean '@simclr'\?" "a misspelt preset" 'ssl-augment @simcrl'
 says "'crop': size is missing" "a missing value" 'ssl-augment crop'
 says "'blur:kernal=3': unknown parameter 'kernal'; it takes kernel, sigma and p" "a misspelt parameter" 'ssl-augment blur:kernal=3'

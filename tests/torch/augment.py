@@ -109,6 +109,15 @@ def operations():
     yield "gray:p=1", lambda p: F.to_grayscale(p, 3) if p.mode == "RGB" else p, 0
     for f in 0, 77, 128, 256:
         yield f"solarize:{f},p=1", lambda p, f=f: F.solarize(p, f), 0
+    for f in 0, 0.4, 1, 1.7, 5:
+        yield f"sharpness:{f},p=1", lambda p, f=f: F.adjust_sharpness(p, f), 0
+    for f in 1, 3, 8:
+        yield f"posterize:{f},p=1", lambda p, f=f: F.posterize(p, f), 0
+    yield "invert:p=1", F.invert, 0
+    yield "autocontrast:p=1", F.autocontrast, 0
+    yield "solarize:60,p=1 autocontrast:p=1", lambda p: F.autocontrast(F.solarize(p, 60)), 0
+    yield "equalize:p=1", F.equalize, 0
+    yield "jitter:brightness=0.1-0.1 equalize:p=1", lambda p: F.equalize(F.adjust_brightness(p, 0.1)), 0
     yield "flip:p=1", F.hflip, 0
     yield "vflip:p=1", F.vflip, 0
     for w, h in (20, 20), (33, 41), (161, 8):

@@ -493,6 +493,57 @@ Test(solarize, inverts_from_the_threshold_up)
     image_free(&out);
 }
 
+Test(tone, tables)
+{
+    image im = noise(50, 3, 3, 4), out = applied("posterize:3,p=1", &im);
+
+    for (size_t i = 0; i < image_bytes(&im); i++)
+        cr_assert_eq(out.p[i], im.p[i] / 32 * 32);
+    image_free(&out);
+    out = applied("invert:p=1 invert:p=1", &im);
+    cr_assert(equal(&im, &out));
+    image_free(&out);
+    for (size_t i = 0; i < image_bytes(&im); i++)
+        im.p[i] = (uint8_t)(100 + im.p[i] % 4 + i % 3 * 10); /* four values a channel, 100.., 110.., 120.. */
+    out = applied("autocontrast:p=1", &im);
+    for (size_t i = 0; i < image_bytes(&im); i++)
+        cr_assert_eq(out.p[i], (im.p[i] - 100 - (int)(i % 3) * 10) * 85);
+    image_free(&out);
+    image_free(&im);
+
+    im = noise(256, 255, 1, 5);
+    for (size_t i = 0; i < image_bytes(&im); i++)
+        im.p[i] = (uint8_t)(i % 256); /* an even histogram stays as it is */
+    out = applied("equalize:p=1", &im);
+    cr_assert(equal(&im, &out));
+    image_free(&out);
+    memset(im.p, 7, image_bytes(&im)); /* one value has nothing to be spread over */
+    out = applied("equalize:p=1 autocontrast:p=1", &im);
+    cr_assert(equal(&im, &out));
+    image_free(&out);
+    image_free(&im);
+}
+
+Test(sharpness, blends_with_a_smoothed_image)
+{
+    image im = noise(9, 7, 3, 6), out = applied("sharpness:0,p=1", &im), same = applied("sharpness:1,p=1", &im);
+
+    cr_assert(equal(&im, &same));
+    for (int y = 0; y < 7; y++)
+        for (int x = 0; x < 9; x++)
+            for (int k = 0; k < 3; k++) {
+                double sum = 4 * im.p[(y * 9 + x) * 3 + k];
+                bool inside = x > 0 && y > 0 && x < 8 && y < 6;
+                for (int j = -1; inside && j <= 1; j++)
+                    for (int i = -1; i <= 1; i++)
+                        sum += im.p[((y + j) * 9 + x + i) * 3 + k];
+                cr_assert_eq(out.p[(y * 9 + x) * 3 + k], inside ? (int)rint(sum / 13) : im.p[(y * 9 + x) * 3 + k]);
+            }
+    image_free(&im);
+    image_free(&out);
+    image_free(&same);
+}
+
 /* ---- Randomness --------------------------------------------------------------------------- */
 
 Test(randomness, operations_do_not_move_each_other)
@@ -662,11 +713,11 @@ Test(randomness, jitter_comes_in_every_order)
 
 Test(extremes, one_pixel_and_a_long_strip)
 {
-    static const int shapes[][3] = {{1, 1, 3}, {1, 1, 1}, {20000, 10, 3}, {3, 4000, 1}};
+    static const int shapes[][3] = {{1, 1, 3}, {1, 1, 1}, {20000, 10, 3}, {3, 4000, 1}, {2, 2, 3}};
 
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         image im = noise(shapes[i][0], shapes[i][1], shapes[i][2], 40 + i);
-        chain *c = parse("jitter:0.4,0.4,0.4,0.1 blur:9 rotate:20 solarize:p=1 gray:p=1 erase:p=1 flip crop:16,scale=0.08-1");
+        chain *c = parse("jitter:0.4,0.4,0.4,0.1 sharpness:2 equalize autocontrast posterize:4 invert blur:9 rotate:20 solarize:p=1 gray:p=1 erase:p=1 flip crop:16,scale=0.08-1");
         for (int index = 0; index < 8; index++) {
             image out = result(c, 0, 0, index, &im);
             cr_assert(out.w == 16 && out.h == 16 && out.c == im.c);

@@ -2,6 +2,7 @@
 
 #include "image/wide.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* ---- Blocks of RGB ------------------------------------------------------------ */
@@ -228,6 +229,27 @@ WIDE static void blend_with(uint8_t *dst, const uint8_t *src, size_t n, int leve
         blend(&v[i], &a, factor);
     wide_store(part, v);
     memcpy(dst, part, n);
+}
+
+WIDE void colour_blend(uint8_t *dst, const uint8_t *a, const uint8_t *b, size_t n, float factor)
+{
+    uint8_t part[2][WIDE_BYTES] = {{0}};
+    i32x8 from[4], v[4];
+
+    for (; n; n -= n < WIDE_BYTES ? n : WIDE_BYTES, a += WIDE_BYTES, b += WIDE_BYTES, dst += WIDE_BYTES) {
+        bool whole = n >= WIDE_BYTES;
+        if (!whole) {
+            memcpy(part[0], a, n);
+            memcpy(part[1], b, n);
+        }
+        wide_load(from, whole ? a : part[0]);
+        wide_load(v, whole ? b : part[1]);
+        for (int i = 0; i < 4; i++)
+            blend(&v[i], &from[i], factor);
+        wide_store(whole ? dst : part[0], v);
+        if (!whole)
+            memcpy(dst, part[0], n);
+    }
 }
 
 static void copy(uint8_t *dst, const uint8_t *src, size_t n)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Pillow's Image.blend() of n bytes: from a (factor 0) to b (factor 1) and beyond, truncated and clipped. dst may be a or b. */
+void colour_blend(uint8_t *dst, const uint8_t *a, const uint8_t *b, size_t n, float factor);
 /* factor 0: black; 1: unchanged. */
 void colour_brightness(uint8_t *dst, const uint8_t *src, size_t n, int c, float factor);
 /* factor 0: the mean luma everywhere; 1: unchanged. */
