@@ -497,8 +497,10 @@ Test(attack, a_claimed_length_allocates_nothing)
 
     add_value(&b, FRAME_HEADER, least("1.0", NULL, NULL));
     buf_add(&b, "\xc9\x3f\xff\xff\xff\x02zzzz", 10, &e);
+#ifndef __SANITIZE_ADDRESS__ /* which takes terabytes of addresses */
     struct rlimit limit = {256 << 20, 256 << 20};
     cr_assert(setrlimit(RLIMIT_AS, &limit) == 0);
+#endif
     expect_failure(b.p, b.n, ERR_INPUT, "stream truncated after 0 samples");
     buf_free(&b);
 }
@@ -542,17 +544,19 @@ Test(attack, trailers)
     buf_free(&b);
 }
 
+#define THING(bytes) bytes, sizeof bytes - 1
+
 Test(attack, other_things_are_named)
 {
     static const struct { const char *bytes; size_t n; const char *text; } other[] = {
-        {"", 0, "empty input"},
-        {"hello, world, this is text\n", 27, "not an ssl-stream but text; ssl-load reads images"},
-        {"a", 1, "not an ssl-stream but text"},
-        {"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\1\0H\0H\0\0\xff\xe1", 24, "not an ssl-stream but a JPEG image"},
-        {"\x1f\x8b\x08\0\0\0\0\0\0\3zzzzzzzzzzzzzzz", 24, "not an ssl-stream but gzip data"},
-        {"\x89PNG\r\n\x1a\n", 8, "not an ssl-stream but a PNG image"},
-        {"\x93NUMPY\1\0v\0{'descr'", 16, "not an ssl-stream but a npy file"},
-        {"\x93\1\2\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24, "the input is not an ssl-stream; ssl-load"},
+        {THING(""), "empty input"},
+        {THING("hello, world, this is text\n"), "not an ssl-stream but text; ssl-load reads images"},
+        {THING("a"), "not an ssl-stream but text"},
+        {THING("\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\1\0H\0H\0\0\xff\xe1"), "not an ssl-stream but a JPEG image"},
+        {THING("\x1f\x8b\x08\0\0\0\0\0\0\3zzzzzzzzzzzzzzz"), "not an ssl-stream but gzip data"},
+        {THING("\x89PNG\r\n\x1a\n"), "not an ssl-stream but a PNG image"},
+        {THING("\x93NUMPY\1\0v\0{'descr'"), "not an ssl-stream but a npy file"},
+        {THING("\x93\1\2\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "the input is not an ssl-stream; ssl-load"},
     };
     char tar[1024] = "photos/cat/1.jpg";
 
@@ -569,7 +573,7 @@ Test(attack, random_damage_is_detected)
     rng r = rng_at(11);
     err e;
 
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 5000; i++) {
         memcpy(copy, b.p, b.n);
         size_t n = b.n;
         for (uint64_t k = 1 + rng_below(&r, 4); k > 0; k--)
@@ -594,7 +598,7 @@ Test(attack, random_damage_behind_the_checksum)
     make_frame(&f, 3);
     size_t n = f.n - 10;
     uint8_t *copy = malloc(n); /* exactly as large, so that a sanitizer sees one byte too far */
-    for (int i = 0; i < 200000; i++) {
+    for (int i = 0; i < 50000; i++) {
         memcpy(copy, f.p + 10, n);
         for (uint64_t k = 1 + rng_below(&r, 3); k > 0; k--)
             copy[rng_below(&r, n)] = (uint8_t)rng_u64(&r);
