@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RECORDS = 5 };
+enum { RECORDS = 5, MAX_CARDS = 4000 };
 
 static int64_t records = -1;
 static const char *sheet_path, *only_field;
@@ -319,8 +319,8 @@ static int check_usage(const tool *t, err *e)
         return err_set(e, ERR_USAGE, "%s takes one input", sheet_path ? "-o" : "--through");
     if (sheet_path && through && strcmp(sheet_path, "-") == 0)
         return err_set(e, ERR_USAGE, "--through writes the stream to standard output, so the sheet needs a file");
-    if (sheet_path && records == 0)
-        return err_set(e, ERR_USAGE, "a sheet of no samples cannot be drawn");
+    if (sheet_path && (records == 0 || records > MAX_CARDS))
+        return err_set(e, ERR_USAGE, "a sheet shows 1 to %d samples", MAX_CARDS);
     return 0;
 }
 

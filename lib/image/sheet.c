@@ -283,10 +283,12 @@ static int fill(card *c, const sheet *s, const sample *in, const field *const *l
         const tensor *t = &list[f]->t;
         const int64_t *hwc = t->shape + t->ndim - 3;
         int64_t n = t->ndim == 4 ? t->shape[0] : 1, bytes = hwc[0] * hwc[1] * hwc[2];
-        for (int64_t i = 0; i < n && c->n < MAX_IMAGES; i++, c->n++)
-            if (label(&c->label[c->n], s, in, list[f], i, n_fields > 1, e) ||
-                take(&c->im[c->n], t->data + i * bytes, hwc, limit, e))
+        for (int64_t i = 0; i < n && c->n < MAX_IMAGES; i++) {
+            int k = c->n++; /* counted before it is filled, so that a failure frees it */
+            if (label(&c->label[k], s, in, list[f], i, n_fields > 1, e) ||
+                take(&c->im[k], t->data + i * bytes, hwc, limit, e))
                 return -1;
+        }
     }
     c->title = title_of(s->h, in, target && target->shape[0] == 1 ? target : NULL, e);
     c->key = key_of(in, e);
