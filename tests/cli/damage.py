@@ -1,6 +1,16 @@
-"""Damaged copies of a stream: damage.py INTACT OUTDIR. One file NAME.ssl a damage."""
+"""Give a program every damage to a stream: damage.py [--file] INTACT COMMAND [ARGUMENT ...]
+
+Each damaged copy of INTACT goes to the command's standard input (--file: to the file
+"damaged", which the command names; its input is then what damage.py was given). What
+must follow: status 3; one message, from an ssl- program and about what is wrong; no file
+"new"; nothing on standard output that would pass for a whole stream. Prints each failure
+and, last, the numbers passed and failed.
+"""
+import concurrent.futures
 import os
+import re
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -62,8 +72,54 @@ def damages(data):
     yield "newer-version", frame(1, bytes(body)) + data[first:]
 
 
-with open(sys.argv[1], "rb") as f:
+def message(name):
+    """What the message must say, where that is certain."""
+    if name.startswith("cut-") and not name.endswith("-0"):
+        return "truncated"
+    return {"tail": "trailer", "newer": "version", "empty": "empty"}.get(name.split("-")[0], "")
+
+
+def whole(stream):
+    """Whether a reader could take this for a stream that ended well."""
+    try:
+        return [kind for _, kind, _ in frames(stream)][-1:] == [3]
+    except (AssertionError, IndexError, struct.error):
+        return False
+
+
+def wrong(name, data, command, file):
+    if file:
+        with open("damaged", "wb") as f:
+            f.write(data)
+    try:
+        p = subprocess.run(command, input=given if file else data, capture_output=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return "it hangs"
+    said = p.stderr.decode(errors="replace")
+    if p.returncode != 3:
+        return f"status {p.returncode}: {said}"
+    if not re.fullmatch(f"ssl-[a-z]*: .*{message(name)}.*\n", said):
+        return f"expected one message with '{message(name)}': {said}"
+    if os.path.exists("new"):
+        os.remove("new")
+        return "an output file was left"
+    if p.stdout and whole(p.stdout):
+        return "what it wrote passes for a stream"
+    return None
+
+
+arguments = sys.argv[1:]
+as_file = arguments[0] == "--file"
+if as_file:
+    arguments.pop(0)
+    given = sys.stdin.buffer.read()
+with open(arguments[0], "rb") as f:
     intact = f.read()
-for name, data in damages(intact):
-    with open(os.path.join(sys.argv[2], name + ".ssl"), "wb") as f:
-        f.write(data)
+failed = 0
+cases = list(damages(intact)) + [("empty", b"")]
+with concurrent.futures.ThreadPoolExecutor(1 if as_file else os.cpu_count()) as pool:
+    for (name, _), bad in zip(cases, pool.map(lambda c: wrong(*c, arguments[1:], as_file), cases)):
+        if bad:
+            failed += 1
+            print(f"{name}: {bad.strip()[:300]}")
+print(len(cases) - failed, failed)
