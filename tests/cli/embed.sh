@@ -1,0 +1,66 @@
+# ssl-embed: layers, sizes, pixels, and answers at once.
+. "$(dirname "$0")/lib.sh"
+
+ok "a model" "ssl-load $FASHION --gray --split train --limit 200 --shuffle | ssl-pretext rotate |
+    ssl-train --encoder resnet10 --width 4 --batch 32 -o m"
+ok "images" "ssl-load $FASHION --gray --limit 150 >im.ssl"
+
+ok "embeddings" "ssl-embed -m m <im.ssl >e.ssl"
+prints '^kind +embeddings' "their kind" "ssl-show <e.ssl"
+prints 'embedding:<f4\[32\]' "their size" "ssl-show <e.ssl"
+prints '^samples +150$' "all of them" "ssl-show --check <e.ssl"
+prints '^sample 0 +key t[a-z0-9/]+ +index 0 +pos 0 +epoch 0 +split (train|test) +class [0-9] +label [0-9]' "fields pass through" "ssl-show <e.ssl"
+exits 1 "the images do not" "ssl-show <e.ssl | grep -q 'image:'"
+prints 'ssl-train' "the model's history is in theirs" "ssl-show <e.ssl"
+for j in 1 2; do
+    ok "-j $j" "ssl-embed -j $j -m m <im.ssl >j$j.ssl"
+    same e.ssl j$j.ssl "-j $j"
+done
+ok "-b 7" "ssl-embed -b 7 -m m <im.ssl >b.ssl"
+same e.ssl b.ssl "the batch size changes nothing"
+
+# Layers.
+is "stem layer1 layer2 layer3 layer4 embedding head" "the layers" "ssl-embed -m m --list-layers | cut -f 1 | paste -s -d ' '"
+prints '^layer2	8 x 14 x 14$' "their shapes" "ssl-embed -m m --list-layers"
+layer() {
+    ok "layer $1 ${3:-}" "ssl-embed -m m --layer $1 ${3:-} <im.ssl >l.ssl"
+    prints "embedding:<f4\[$2\]" "layer $1 ${3:-}: its size" "ssl-show <l.ssl"
+}
+layer embedding 32
+is "$(ssl-show <e.ssl | grep ' embedding ')" "the default, by its name" "ssl-show <l.ssl | grep ' embedding '"
+layer layer2 8
+layer layer2 1568 --flatten
+layer head 4
+exits 2 "no such layer" "ssl-embed -m m --layer layer9 <im.ssl"
+says "no layer 'layer9'; did you mean 'layer1'" "a near one is named" "ssl-embed -m m --layer layer9 <im.ssl"
+
+# Sizes: the model's own untouched; others by the short side, cropped at the centre.
+ok "larger images" "ssl-load $FASHION --gray --limit 5 --size 56 | ssl-embed -m m | ssl-show --check"
+ok "images of many sizes and colours" "ssl-load $DATA/clothing-160.tar --limit 5 | ssl-embed -m m | ssl-show --check"
+ok "a tall image" "mkdir -p d && { printf 'P5\n28 84\n255\n'; head -c 784 /dev/zero; head -c 784 /dev/zero | tr '\0' 'z'; head -c 784 /dev/zero; } >d/a.pgm"
+ok "its middle" "mkdir -p c && { printf 'P5\n28 28\n255\n'; head -c 784 /dev/zero | tr '\0' 'z'; } >c/a.pgm"
+is "$(ssl-load c --gray | ssl-embed -m m | ssl-show | grep ' embedding ')" "the centre is what counts" \
+    "ssl-load d --gray | ssl-embed -m m | ssl-show | grep ' embedding '"
+is "$(ssl-load c | ssl-embed -m m | ssl-show | grep ' embedding ')" "a grey model takes colour" \
+    "ssl-load c --gray | ssl-embed -m m | ssl-show | grep ' embedding '"
+
+# Pixels.
+ok "pixels" "ssl-embed -m pixels <im.ssl >p.ssl"
+prints 'embedding:<f4\[784\]' "all of them" "ssl-show <p.ssl"
+ok "pixels of many sizes, with --size" "ssl-load $DATA/clothing-160.tar --limit 5 | ssl-embed -m pixels --size 16 >p.ssl"
+prints 'embedding:<f4\[768\]' "of that size" "ssl-show <p.ssl"
+exits 3 "pixels of many sizes" "ssl-load $DATA/clothing-160.tar --limit 5 | ssl-embed -m pixels"
+says 'the images vary in size; give --size N' "what to do is said" "ssl-load $DATA/clothing-160.tar --limit 5 | ssl-embed -m pixels"
+
+# At once when input pauses: the first embedding arrives while the source sleeps.
+half=$(($(wc -c <im.ssl) / 2))
+ok "an answer before the input goes on" "{ head -c $half im.ssl; sleep 3; tail -c +$((half + 1)) im.ssl; } |
+    ssl-embed -m m >slow.ssl & sleep 2; test \$(wc -c <slow.ssl) -gt $(($(wc -c <e.ssl) / 3)); s=\$?; wait; exit \$s"
+same e.ssl slow.ssl "and the whole is the same"
+
+# The command line.
+for bad in '' '-m pixels --layer stem' '-m m --size 8' '-m pixels --list-layers'; do
+    exits 2 "ssl-embed $bad" "ssl-embed $bad <im.ssl"
+done
+
+end
