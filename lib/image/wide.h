@@ -2,8 +2,9 @@
  * Loops over bytes, several at a time, in GCC's vector extensions.
  *
  * WIDE marks a function that is compiled twice, for AVX2 and for the baseline;
- * the loader picks. Such functions hold only integer arithmetic and single
- * operations of IEEE floats, so both give the same bytes.
+ * the loader picks. They are static (clang 14 exports such a function under
+ * another name), and hold only integer arithmetic and single operations of
+ * IEEE floats, so both give the same bytes.
  *
  * Bytes are widened without shuffling: of 32 bytes, read as eight words, the
  * first vector holds bytes 0, 4, 8, ..., the second 1, 5, 9, ... and so on.

@@ -231,7 +231,7 @@ WIDE static void blend_with(uint8_t *dst, const uint8_t *src, size_t n, int leve
     memcpy(dst, part, n);
 }
 
-WIDE void colour_blend(uint8_t *dst, const uint8_t *a, const uint8_t *b, size_t n, float factor)
+WIDE static void blend_images(uint8_t *dst, const uint8_t *a, const uint8_t *b, size_t n, float factor)
 {
     uint8_t part[2][WIDE_BYTES] = {{0}};
     i32x8 from[4], v[4];
@@ -256,6 +256,11 @@ static void copy(uint8_t *dst, const uint8_t *src, size_t n)
 {
     if (dst != src)
         memcpy(dst, src, n);
+}
+
+void colour_blend(uint8_t *dst, const uint8_t *a, const uint8_t *b, size_t n, float factor)
+{
+    blend_images(dst, a, b, n, factor);
 }
 
 void colour_brightness(uint8_t *dst, const uint8_t *src, size_t n, int c, float factor)
