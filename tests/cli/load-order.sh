@@ -79,12 +79,18 @@ prints '^count +(-|unknown|null|without)' 'and have no count' "ssl-load $tar --l
 
 # What streams out of a slow source comes at once.
 mkfifo slow
-(cat "$tar" | head -c 200000; sleep 5) >slow &
-ssl-load - <slow | ssl-show --stop -n 100 >first &
+(head -c 200000 "$tar"; exec sleep 60) >slow &
+source=$!
+ssl-load - <slow 2>/dev/null | ssl-show --stop -n 100 >first &
 shower=$!
-sleep 2
-if kill -0 $shower 2>/dev/null; then fail 'a slow pipe is not held back' 'nothing after 2 seconds'; kill $shower; else pass; fi
+for tenth in $(seq 100); do
+    kill -0 $shower 2>/dev/null || break
+    sleep 0.1
+done
+if kill -0 $shower 2>/dev/null; then fail 'a slow pipe is not held back' 'nothing after 10 seconds'; kill $shower; else pass; fi
+kill $source
 wait
+is 100 'its first images' 'grep -c ^sample first'
 
 # A million paths start to stream at once. Processor time, since a busy machine has little of any other.
 cp "$SRC/tests/files/good-rgb.png" one.png
