@@ -56,4 +56,16 @@ if [ -d "$FASHION" ]; then
 else
     skip memory "$FASHION is not installed"
 fi
+mkdir -p photos/train/cat photos/test/dog
+for f in baseline.jpg orientation-6.jpg alpha.png; do
+    cp "$SRC/tests/files/good-$f" photos/train/cat
+    cp "$SRC/tests/files/good-$f" photos/test/dog
+done
+tar cf photos.tar photos
+IN=photos.tar
+sweep 'ssl-load, a folder' 'ssl-load -j1 photos --on-error=skip --size 8 --shuffle --epochs 2 --limit 4 --balance'
+sweep 'ssl-load, a tar' 'ssl-load -j1 photos.tar --on-error=skip'
+sweep 'ssl-load, a pipe' 'ssl-load -j1 - --on-error=skip --shuffle --shuffle-buffer 3'
+ssl-load photos.tar --size 8 >photos.ssl
+sweep 'ssl-load, streams' 'ssl-load -j2 photos.ssl photos.ssl'
 end
