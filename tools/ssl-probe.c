@@ -434,12 +434,18 @@ static void add_name(buf *b, const char *s, err *e)
             buf_add(b, s, 1, e);
 }
 
+static const char *labels_text(const result *r, char out[16])
+{
+    snprintf(out, 16, "%d", r->labels);
+    return r->labels ? out : "all";
+}
+
 static void add_confusion(buf *b, const probe *p, const result *r, err *e)
 {
     int n = p->f.classes;
+    char labels[16];
 
-    buf_addf(b, e, "# confusion\t%s\t%s\t", r->method, r->setting);
-    buf_addf(b, e, r->labels ? "%d\n# true \\ predicted" : "all\n# true \\ predicted", r->labels);
+    buf_addf(b, e, "# confusion\t%s\t%s\t%s\n# true \\ predicted", r->method, r->setting, labels_text(r, labels));
     for (int c = 0; c < n; c++) {
         buf_add(b, "\t", 1, e);
         add_name(b, p->plan.classes[c], e);
@@ -455,13 +461,14 @@ static void add_confusion(buf *b, const probe *p, const result *r, err *e)
 
 static int table_text(const probe *p, const source *s, int n_sources, buf *b, err *e)
 {
-    e->kind = ERR_NONE;
+    char labels[16];
+
+    e->kind = ERR_NONE; /* set by the first call that fails */
     buf_addf(b, e, "method\tsetting\tlabels\taccuracy\tlow\thigh\tmacro_f1\tn_train\tn_test\tclasses\tdim\tdraws\tfolds\t"
                    "interval\tl2\thistory\tdigest\n");
     for (int i = 0; i < p->n_results; i++) {
         const result *r = &p->results[i];
-        buf_addf(b, e, "%s\t%s\t", r->method, r->setting);
-        buf_addf(b, e, r->labels ? "%d" : "all", r->labels);
+        buf_addf(b, e, "%s\t%s\t%s", r->method, r->setting, labels_text(r, labels));
         buf_addf(b, e, "\t%.2f\t%.2f\t%.2f\t%.2f\t%zu\t%zu\t%d\t%d\t%d\t%d\t%s\t", 100 * r->accuracy, 100 * r->between.low,
                  100 * r->between.high, 100 * r->macro_f1, r->n_train, r->n_test, p->f.classes, p->f.dim, r->draws, r->folds, r->interval);
         for (int j = 0; r->l2 && j < r->draws * r->folds; j++)

@@ -16,15 +16,21 @@ static int grow(embeddings *t, err *e)
     if (cap > UINT32_MAX)
         return err_set(e, ERR_INPUT, "more than %" PRIu32 " samples", UINT32_MAX);
     float *x = realloc(t->x, cap * (size_t)t->dim * sizeof *x);
-    t->x = x ? x : t->x;
-    int32_t *label = realloc(t->label, cap * sizeof *label);
-    t->label = label ? label : t->label;
-    int32_t *split = realloc(t->split, cap * sizeof *split);
-    t->split = split ? split : t->split;
-    uint64_t *id = realloc(t->id, cap * sizeof *id);
-    t->id = id ? id : t->id;
-    if (!x || !label || !split || !id)
+    if (!x)
         return err_nomem(e);
+    t->x = x;
+    int32_t *label = realloc(t->label, cap * sizeof *label);
+    if (!label)
+        return err_nomem(e);
+    t->label = label;
+    int32_t *split = realloc(t->split, cap * sizeof *split);
+    if (!split)
+        return err_nomem(e);
+    t->split = split;
+    uint64_t *id = realloc(t->id, cap * sizeof *id);
+    if (!id)
+        return err_nomem(e);
+    t->id = id;
     t->cap = cap;
     return 0;
 }

@@ -65,14 +65,7 @@ INLINE double dot(const double *a, const double *b, size_t n)
 
 #ifdef __x86_64__
 
-/* GCC must be told to use the whole width; clang does, and does not know the word. */
-#ifdef __clang__
-#define AVX512 "avx512f"
-#else
-#define AVX512 "avx512f,prefer-vector-width=512"
-#endif
-
-__attribute__((target(AVX512))) static void
+__attribute__((target("avx512f"))) static void
 multiply_add_avx512(float *c, const float *a, size_t row, size_t col, size_t m, const float *b, size_t k)
 {
     multiply_add(c, a, row, col, m, b, k);
@@ -90,7 +83,7 @@ standardise_avx2(float *dst, const float *src, const float *shift, const float *
     standardise(dst, src, shift, scale, n);
 }
 
-__attribute__((target(AVX512))) static double
+__attribute__((target("avx512f"))) static double
 dot_avx512(const double *a, const double *b, size_t n)
 {
     return dot(a, b, n);

@@ -53,6 +53,10 @@ if [ -d "$FASHION" ]; then
     sweep 'ssl-augment -j3' 'ssl-augment -j3 --views 2 crop:20 flip'
     sweep ssl-pretext 'ssl-pretext rotate'
     sweep ssl-show 'ssl-show --through'
+    if ssl-load "$FASHION" --gray --limit 100 --balance | ssl-embed -m pixels >pixels.ssl 2>err; then
+        IN=pixels.ssl
+        sweep ssl-probe 'ssl-probe -q -j2 --json --confusion --labels-per-class 2,all -k 3 --draws 2 --folds 2 --l2 0.1'
+    fi
 else
     skip memory "$FASHION is not installed"
 fi
