@@ -434,10 +434,10 @@ static void add_name(buf *b, const char *s, err *e)
             buf_add(b, s, 1, e);
 }
 
-static const char *labels_text(const result *r, char out[16])
+static const char *labels_text(const result *r, char text[16])
 {
-    snprintf(out, 16, "%d", r->labels);
-    return r->labels ? out : "all";
+    snprintf(text, 16, "%d", r->labels);
+    return r->labels ? text : "all";
 }
 
 static void add_confusion(buf *b, const probe *p, const result *r, err *e)

@@ -39,10 +39,11 @@ double *logistic_weight(const logistic *m, double *w, int d, int c)
 static int find_moments(logistic *m, const features *f, rows train, err *e)
 {
     size_t dim = (size_t)m->dim;
-    double *mean = calloc(dim, 2 * sizeof *mean), *square = mean + dim, n = (double)train.n;
+    double *mean = calloc(dim, 2 * sizeof *mean), n = (double)train.n;
 
     if (!mean)
         return err_nomem(e);
+    double *square = mean + dim;
     for (size_t i = 0; i < train.n; i++) {
         const float *x = f->x + train.v[i] * dim;
         for (size_t d = 0; d < dim; d++)
