@@ -26,10 +26,10 @@ typedef struct filter {
 
 /*
  * Run to the end of r. The header `h` goes out first. The trailer's count of
- * skipped samples includes the input's, if it was read to its end. Output is the same for any number of
- * threads, also up to a failure: what precedes it is written, then the abort
- * frame. Errors of fn get "sample N 'key'" in front. A reader that has gone is
- * ERR_GONE, which tool_main() takes for success.
+ * skipped samples includes the input's, if that was read to its end. Output is
+ * the same for any number of threads, also up to a failure: what precedes it is
+ * written, then the abort frame. Errors of fn get "sample N 'key'" in front. A
+ * reader that has gone is ERR_GONE, which tool_main() takes for success.
  */
 int filter_run(const filter *f, reader *r, const header *h, int out_fd, err *e);
 
