@@ -34,7 +34,7 @@ struct batch_reader {
     bool held, ended, failed, stop;
     err failure;
 
-    int64_t seen, skipped, left_over;
+    int64_t seen; /* samples */
 };
 
 /* ---- Shapes --------------------------------------------------------------- */
@@ -240,11 +240,7 @@ static int fill(batch_reader *b, batch *to, err *e)
                     (long long)b->skip_to);
             return reader_where(b->r, e);
         }
-        if (pos < b->skip_to) {
-            b->skipped++;
-            continue;
-        }
-        if (add_sample(b, to, &s, pos, e))
+        if (pos >= b->skip_to && add_sample(b, to, &s, pos, e))
             return reader_where(b->r, e);
     }
     return 1;
@@ -274,8 +270,6 @@ static void *read_ahead(void *arg)
         bool only = rc == 0 && b->produced == 0 && b->skip_to == 0 && to->n > 0;
         if (rc == 1 || only)
             b->produced++;
-        else if (rc == 0)
-            b->left_over = to->n;
         b->ended = rc == 0;
         b->failed = rc < 0;
         b->failure = e;
@@ -363,16 +357,6 @@ int batch_reader_next(batch_reader *b, const batch **next, err *e)
     }
     pthread_mutex_unlock(&b->lock);
     return rc;
-}
-
-int64_t batch_reader_skipped(const batch_reader *b)
-{
-    return b->skipped;
-}
-
-int64_t batch_reader_left_over(const batch_reader *b)
-{
-    return b->left_over;
 }
 
 void batch_reader_free(batch_reader *b)

@@ -67,10 +67,6 @@ int batch_reader_start(batch_reader *b, batch_check *check, const void *arg, err
  * poor batch statistics.
  */
 int batch_reader_next(batch_reader *b, const batch **next, err *e);
-/* Samples passed over for skip_to, and those left over at the end. */
-int64_t batch_reader_skipped(const batch_reader *b);
-int64_t batch_reader_left_over(const batch_reader *b);
-
 /* Stops the thread, also in the middle of the stream. */
 void batch_reader_free(batch_reader *b);
 

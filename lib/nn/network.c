@@ -20,6 +20,8 @@ static int read_sizes(network_arch *a, const value *input, err *e)
     bool images = input->n == 3;
     if (images && d[2] != 1 && d[2] != 3)
         return err_set(e, ERR_INPUT, "the model takes images of %lld channels; expected 1 or 3", (long long)d[2]);
+    if (tensor_bytes(DT_F4, (int)input->n, d, STREAM_MAX_FRAME) < 0)
+        return err_set(e, ERR_INPUT, "the header's 'model' takes an input over the limit of a frame");
     a->H = images ? (int)d[0] : 0;
     a->W = images ? (int)d[1] : 0;
     a->C = (int)d[images ? 2 : 0];
@@ -35,6 +37,8 @@ int network_arch_read(network_arch *a, const header *h, err *e)
     *a = (network_arch){.enc = encoder_find(name), .options.width = (int)value_get_int(v, "width", 0)};
     if (!a->enc)
         return err_set(e, ERR_INPUT, "its encoder '%s' is not known here", name);
+    if (a->options.width < 0 || a->options.width > 4096)
+        return err_set(e, ERR_INPUT, "the header's 'model' gives no sound 'width'");
     if (encoder_parse_stem(value_get_str(v, "stem", "auto"), &a->options.stem))
         return err_set(e, ERR_INPUT, "the header's 'model' gives no sound 'stem'");
     if (projector_parse(projector, width, e) < 0 || strlen(projector) >= sizeof a->projector)

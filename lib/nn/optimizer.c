@@ -42,13 +42,21 @@ static void adamw_step(optimizer *o, float *w, const float *g, double lr)
     }
 }
 
-static double norm(const float *x, size_t n)
+/* Sum of squares, in lanes that a compiler can keep in registers. */
+static double squares(const float *x, size_t n)
 {
-    double sum = 0;
+    enum { LANES = 8 };
+    double lane[LANES] = {0}, sum = 0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++)
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (double)x[i + (size_t)k] * x[i + (size_t)k];
+    for (; i < n; i++)
         sum += (double)x[i] * x[i];
-    return sqrt(sum);
+    for (int k = 0; k < LANES; k++)
+        sum += lane[k];
+    return sum;
 }
 
 static void lars_step(optimizer *o, float *w, const float *g, double lr)
@@ -61,7 +69,7 @@ static void lars_step(optimizer *o, float *w, const float *g, double lr)
         const optimizer_span *s = &o->span[k];
         double ratio = 1;
         if (s->decay) {
-            double nw = norm(w + s->offset, s->count), ng = norm(g + s->offset, s->count);
+            double nw = sqrt(squares(w + s->offset, s->count)), ng = sqrt(squares(g + s->offset, s->count));
             if (nw > 0 && ng > 0)
                 ratio = trust * nw / (ng + decay * nw);
         }
@@ -166,6 +174,15 @@ void optimizer_clear(optimizer *o)
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
         free(o->slot[i]);
     *o = (optimizer){0};
+}
+
+double optimizer_norm(const optimizer *o, const float *x)
+{
+    double sum = 0;
+
+    for (int k = 0; k < o->spans; k++)
+        sum += squares(x + o->span[k].offset, o->span[k].count);
+    return sqrt(sum);
 }
 
 double optimizer_lr(const optimizer *o)

@@ -60,6 +60,8 @@ int optimizer_start(optimizer *o, const optimizer_span *span, int spans, size_t 
 void optimizer_step(optimizer *o, float *w, const float *g, double factor);
 void optimizer_clear(optimizer *o);
 
+/* The L2 norm of all spans of x together; the order of the sum is fixed. */
+double optimizer_norm(const optimizer *o, const float *x);
 double optimizer_lr(const optimizer *o);
 void optimizer_list(FILE *f);
 

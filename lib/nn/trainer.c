@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +29,14 @@ static int start_optimizer(trainer *t, err *e)
 
 int trainer_start(trainer *t, const batch_shape *shape, int size, int64_t distinct, int threads, err *e)
 {
-    int rows = shape ? size * shape->P : size;
+    int64_t rows = (int64_t)size * (shape ? shape->P : 1);
 
+    if (rows > INT_MAX)
+        return err_set(e, ERR_RUN, "a batch of %d images with %d inputs each is too large", size, shape->P);
     if (network_build(&t->net, &t->arch, t->obj.type ? &t->obj : NULL, shape, threads, e))
         return -1;
     graph_output(t->net.g, t->net.at.features);
-    if (graph_compile(t->net.g, GRAPH_TRAIN, rows, e))
+    if (graph_compile(t->net.g, GRAPH_TRAIN, (int)rows, e))
         return -1;
     graph_init_params(t->net.g, rng_mix_str(t->seed, "ssl-train"));
     if (!shape)
@@ -58,24 +61,10 @@ static void fill(trainer *t, const batch *b, const batch_shape *shape)
     network_fill(&t->net, &t->arch, b->input, 0, b->n * shape->P);
 }
 
-/* The norm over all trained parameters; the sum is in a fixed order. */
-static double grad_norm(const trainer *t)
-{
-    const float *g = graph_grads(t->net.g);
-    double sum = 0;
-
-    for (int k = 0; k < t->opt.spans; k++) {
-        const optimizer_span *s = &t->opt.span[k];
-        for (size_t i = s->offset; i < s->offset + s->count; i++)
-            sum += (double)g[i] * g[i];
-    }
-    return sqrt(sum);
-}
-
 static int not_finite(const trainer *t, const batch *b, int i, const char *what, double v, err *e)
 {
     return err_set(e, ERR_RUN, "the %s is %s at step %lld, epoch %lld, %s '%s'; a lower --lr may help", what,
-                   isnan(v) ? "nan" : "infinite", (long long)t->step, (long long)b->epoch[i < 0 ? 0 : i],
+                   isnan(v) ? "nan" : "infinite", (long long)t->step + 1, (long long)b->epoch[i < 0 ? 0 : i],
                    i < 0 ? "in the batch that begins with" : "first for", b->key[i < 0 ? 0 : i]);
 }
 
@@ -94,7 +83,7 @@ int trainer_step(trainer *t, const batch *b, const batch_shape *shape, err *e)
         return not_finite(t, b, r.bad, "loss", r.loss, e);
     if (graph_backward(g, e))
         return -1;
-    t->grad_norm = grad_norm(t);
+    t->grad_norm = optimizer_norm(&t->opt, graph_grads(g));
     if (!isfinite(t->grad_norm))
         return not_finite(t, b, -1, "gradient", t->grad_norm, e);
 
