@@ -49,7 +49,7 @@ ok "every encoder trains" 'for e in resnet10 resnet18 resnet20; do
 ok "with a 7x7 stem" "ssl-train --encoder resnet10 --width 4 --stem 7x7 --batch 16 --steps 2 -o e.model <ex.ssl"
 prints 'stem=7x7' "which the model records" "ssl-show <e.model"
 ok "with a projector" "ssl-train --encoder resnet10 --width 4 --projector 16-8 --batch 16 --steps 2 -o e.model <ex.ssl"
-prints 'projector.3.weight:<f4\[8,16\]' "which has its weights" "ssl-show <e.model"
+prints 'projector.3.weight +<f4 \[8,16\]' "which has its weights" "ssl-show <e.model"
 ok "schedules" 'for s in constant cosine step step:factor=0.5,at=0.5; do $small --schedule $s -o e.model <ex.ssl || exit 1; done'
 prints 'schedule=step:factor=0.5,at=0.5' "recorded in full" "ssl-show <e.model"
 ok "parameters of the objective" "$small --set label_smoothing=0.1 -o e.model <ex.ssl"
