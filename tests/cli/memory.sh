@@ -72,4 +72,10 @@ sweep 'ssl-load, a tar' 'ssl-load -j1 photos.tar --on-error=skip'
 sweep 'ssl-load, a pipe' 'ssl-load -j1 - --on-error=skip --shuffle --shuffle-buffer 3'
 ssl-load photos.tar --size 8 >photos.ssl
 sweep 'ssl-load, streams' 'ssl-load -j2 photos.ssl photos.ssl'
+ok 'examples and a model' "ssl-pretext rotate <photos.ssl >examples.ssl &&
+    ssl-train -q --encoder convnet --width 4 --batch 2 -o tiny.model <examples.ssl"
+IN=examples.ssl
+sweep ssl-train 'ssl-train -q -j2 --encoder convnet --width 4 --batch 2 --init tiny.model'
+IN=photos.ssl
+sweep ssl-embed 'ssl-embed -q -j2 -m tiny.model'
 end
