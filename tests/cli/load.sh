@@ -171,7 +171,7 @@ done
 exits 2 'pipe: no epochs' 'cat w.tar | ssl-load - --epochs 2 >x.ssl'
 exits 2 'pipe: no company' 'cat w.tar | ssl-load - p >x.ssl'
 exits 2 'pipe: not of every format' 'ssl-load - --format npy <w.tar >x.ssl'
-is 3 'pipe: a fifo is one' 'mkfifo f; cat w.tar >f & count ssl-load f'
+is 3 'pipe: a fifo is one' 'mkfifo f; timeout 60 sh -c "cat w.tar >f" & count ssl-load f'
 is 6 'pipe: standard input by its name, a file' 'count ssl-load /dev/stdin --epochs 2 <w.tar'
 exits 3 'a device that is empty' 'ssl-load /dev/null >x.ssl'
 odd=$(printf 'b\351d')
