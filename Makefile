@@ -115,9 +115,9 @@ unit: $(UNITS) ## only the unit tests
 cli: $(PROGS) ## only the CLI tests; T="a b" for some of them
 	@FLAVOUR=$(FLAVOUR) tests/cli/run $(B) $(T)
 
-check-torch: all $(TORCHES) ## compare with PyTorch, torchvision and scikit-learn
+check-torch: all $(TORCHES) ## compare with PyTorch, torchvision and scikit-learn (TORCH="a b" for some)
 	@.ci/deps $(PACKAGES) $(DEB_TORCH)
-	@tests/torch/run $(B)
+	@tests/torch/run $(B) $(TORCH)
 
 bench: $(PROGS) $(BENCHES) ## measure speed
 	@BIN=$(B) tests/bench/run
