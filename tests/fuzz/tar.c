@@ -4,7 +4,7 @@
 static void through_pipe(const uint8_t *p, size_t n)
 {
     int fd[2];
-    source s = {.prefix = "", .operand = "-", .type = &source_tar};
+    source s = {.prefix = "", .operand = "-", .type = &source_tar, .piped = true};
     item it = {0};
     record r;
     err e = {0};
