@@ -7,6 +7,7 @@
 #include "nn/collapse.h"
 #include "nn/trainer.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ typedef struct run {
     reader *in;
     batch_reader *batches;
     const batch_shape *shape;
+    int size; /* of a batch: no larger than the whole stream */
     header h; /* the model's */
     model init, checkpoint;
     network_parts init_parts;
@@ -98,6 +100,10 @@ static int parse(run *r, err *e)
     a->options.width = (int)o.width;
     if (encoder_parse_stem(o.stem, &a->options.stem))
         return err_set(e, ERR_USAGE, "--stem takes auto, 3x3 or 7x7, not '%s'", o.stem);
+    if (o.width && !a->enc->width)
+        return err_set(e, ERR_USAGE, "encoder '%s' has no width", o.encoder);
+    if (a->options.stem != STEM_AUTO && !a->enc->stems)
+        return err_set(e, ERR_USAGE, "encoder '%s' has one stem only", o.encoder);
     if (parse_input(a, e) || parse_optimizer(&r->tr.opt, e) ||
         schedule_parse(&r->tr.sched, o.schedule, e) || parse_parts(&r->init_parts, o.init_parts, e))
         return -1;
@@ -139,7 +145,9 @@ static int open_input(run *r, err *e)
     if (header_expect(h, e, KIND_EXAMPLES, (char *)NULL) ||
         objective_init(&r->tr.obj, h->objective, o.set.v, o.set.n, e))
         return -1;
-    r->batches = batch_reader_new(r->in, r->t->in_fd, r->tr.obj.type->fields, (int)o.batch,
+    if (h->count >= 0 && h->count < r->size)
+        r->size = h->count > 0 ? (int)h->count : 1;
+    r->batches = batch_reader_new(r->in, r->t->in_fd, r->tr.obj.type->fields, r->size,
                                   r->resumed ? r->tr.next_pos : 0, e);
     if (!r->batches)
         return -1;
@@ -158,7 +166,7 @@ static int plan_steps(run *r, err *e)
     schedule *s = &r->tr.sched;
     int64_t count = r->in ? reader_header(r->in)->count : 0;
 
-    s->steps = o.steps >= 0 ? o.steps : count < 0 ? -1 : count < o.batch ? 1 : count / o.batch;
+    s->steps = o.steps >= 0 ? o.steps : count < 0 ? -1 : count < r->size ? 1 : count / r->size;
     if (s->steps < 0 && schedule_needs_steps(s))
         return err_set(e, ERR_USAGE, "the stream does not say how long it is; give --steps N, or --schedule constant");
     s->warmup = o.warmup >= 0 ? o.warmup : s->steps > 0 ? s->steps / 50 : 0;
@@ -242,7 +250,7 @@ static int set_up(run *r, err *e)
     r->tr.seed = o.seed >= 0 ? (uint64_t)o.seed : r->h.seed;
     r->estimate = o.steps == 0 && r->in && !o.no_bn_estimate && !o.init;
     if (plan_steps(r, e) || describe(r, e) ||
-        trainer_start(&r->tr, r->shape, (int)o.batch, r->in ? reader_header(r->in)->distinct : -1, (int)o.threads, e))
+        trainer_start(&r->tr, r->shape, r->size, r->in ? reader_header(r->in)->distinct : -1, (int)o.threads, e))
         return -1;
     if (r->resumed)
         return resume(r, e);
@@ -253,40 +261,35 @@ static int set_up(run *r, err *e)
 
 /* ---- The log --------------------------------------------------------------------------- */
 
-/* Keep the lines of steps that the checkpoint covers: those after it will be written again. */
-static int trim_log(int64_t step, err *e)
+/* Where the lines end that the checkpoint covers: those after it will be written again. */
+static off_t covered(FILE *f, int64_t step)
 {
-    FILE *f = fopen(o.log, "r+");
     char *line = NULL;
     size_t cap = 0;
     off_t keep = 0;
     int64_t at;
-    int rc = 0;
 
-    if (!f)
-        return 0; /* no log of the earlier run: start one */
     while (getline(&line, &cap, f) > 0 && strchr(line, '\n') && sscanf(line, "{\"step\" :%" SCNd64, &at) == 1 && at <= step)
         keep = ftello(f);
-    if (ftruncate(fileno(f), keep))
-        rc = err_sys(e, "cannot shorten '%s'", o.log);
     free(line);
-    fclose(f);
-    return rc;
+    return keep;
 }
 
 static int open_log(run *r, err *e)
 {
     struct stat st;
-    bool go_on = r->resumed && stat(o.log, &st) == 0 && S_ISREG(st.st_mode);
+    FILE *f = fopen(o.log, "a+e");
 
-    if (go_on && trim_log(r->tr.step, e))
-        return -1;
-    FILE *f = fopen(o.log, go_on ? "ae" : "we");
     if (!f)
-        return err_sys(e, "cannot create '%s'", o.log);
-    r->log_fd = dup(fileno(f));
+        return err_sys(e, "cannot open '%s'", o.log);
+    /* What standard error was pointed at is not ours to empty. */
+    bool file = fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && strncmp(o.log, "/dev/", 5) != 0;
+    if (file && ftruncate(fileno(f), r->resumed ? covered(f, r->tr.step) : 0))
+        err_sys(e, "cannot shorten '%s'", o.log);
+    else if ((r->log_fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 3)) < 0)
+        err_sys(e, "cannot open '%s'", o.log);
     fclose(f);
-    return r->log_fd < 0 ? err_sys(e, "cannot create '%s'", o.log) : 0;
+    return r->log_fd < 0 ? -1 : 0;
 }
 
 static int log_line(run *r, const batch *b, err *e)
@@ -305,7 +308,7 @@ static int log_line(run *r, const batch *b, err *e)
     value *v = value_map();
     value_set(v, "step", value_int(t->step));
     value_set(v, "epoch", value_int(t->epoch));
-    value_set(v, "images", value_int(t->step * o.batch));
+    value_set(v, "images", value_int(t->step * r->size));
     value_set(v, "loss", value_float(m->loss / (double)m->steps));
     if (m->counted > 0)
         value_set(v, "accuracy", value_float(m->correct / m->counted));
@@ -313,7 +316,7 @@ static int log_line(run *r, const batch *b, err *e)
     value_set(v, "grad_norm", value_float(t->grad_norm));
     value_set(v, "embedding_std", value_float(std));
     value_set(v, "effective_rank", value_float(rank));
-    value_set(v, "images_per_second", value_float(seconds > 0 ? (double)(m->steps * o.batch) / seconds : 0));
+    value_set(v, "images_per_second", value_float(seconds > 0 ? (double)(m->steps * r->size) / seconds : 0));
     if (value_failed(v))
         err_nomem(e);
     else if (value_json(v, -1, &line, e) == 0 && buf_add(&line, "\n", 1, e) == 0) {
@@ -352,7 +355,7 @@ static void show_progress(run *r)
     int n = snprintf(text, sizeof text, "loss %.4f", m->loss / (double)m->steps);
     if (m->counted > 0)
         snprintf(text + n, sizeof text - (size_t)n, "  accuracy %.3f", m->correct / m->counted);
-    progress_update(&r->bar, r->tr.step * o.batch, text);
+    progress_update(&r->bar, r->tr.step * r->size, text);
 }
 
 /* After a step: progress, log, checkpoint. */
@@ -423,7 +426,7 @@ static int estimate(run *r, err *e)
 
 static int work(run *r, err *e)
 {
-    int64_t count = r->tr.sched.steps < 0 ? -1 : r->tr.sched.steps * o.batch;
+    int64_t count = r->tr.sched.steps < 0 ? -1 : r->tr.sched.steps * r->size;
 
     if (o.log && open_log(r, e))
         return -1;
@@ -432,7 +435,7 @@ static int work(run *r, err *e)
     if (batch_reader_start(r->batches, check_sample, r, e))
         return -1;
     r->log_time = progress_clock();
-    progress_start(&r->bar, 2, r->t->name, "images", r->tr.step * o.batch, count, r->t->quiet);
+    progress_start(&r->bar, 2, r->t->name, "images", r->tr.step * r->size, count, r->t->quiet);
     int rc = o.steps == 0 ? estimate(r, e) : train(r, e);
     progress_end(&r->bar);
     return rc;
@@ -493,7 +496,7 @@ static void tear_down(run *r)
 
 static int run_train(tool *t, err *e)
 {
-    run r = {.t = t, .file = {.fd = -1}, .log_fd = -1};
+    run r = {.t = t, .size = (int)o.batch, .file = {.fd = -1}, .log_fd = -1};
     int rc = parse(&r, e);
 
     if (rc == 0 && !t->dry_run) {

@@ -31,6 +31,7 @@ ok "a log" "$small --log log --log-every 2 -o e.model <ex.ssl"
 is "5" "every other step and the last" "grep -c . log"
 prints '^\{"step": 2, "epoch": 0, "images": 64, "loss": [0-9.]+, "accuracy": 0\.[0-9]+, "lr": [0-9.e-]+, "grad_norm": [0-9.e-]+, "embedding_std": [0-9.e-]+, "effective_rank": [0-9.]+, "images_per_second": [0-9.]+\}$' \
     "its members" "cat log"
+ok "a log on standard error" "echo kept >both; $small --log /dev/stderr -o e.model <ex.ssl 2>>both; grep -q kept both && grep -q step both"
 same a.model e.model "logging changes nothing"
 ok "a profile" "$small --profile -o e.model <ex.ssl"
 says 'GFLOP/s' "a table" "$small --profile -o e.model <ex.ssl"
@@ -88,7 +89,7 @@ says "encoder.conv1.weight' is <f4 \[4,1,3,3\]; expected <f4 \[8,1,3,3\]" "and t
 
 # The command line.
 for bad in '--encoder resnet1' '--stem 5x5' '--optimizer adam' '--optimizer sgd:beta1=1' '--schedule linear' '--projector 0' \
-    '--projector 8-' '--init-parts head' '--resume' '--batch 0' '--set label_smoothing' '--optimizer adamw --momentum 0.5'; do
+    '--encoder identity --width 4' '--encoder resnet20 --stem 7x7' '--projector 8-' '--init-parts head' '--resume' '--batch 0' '--set label_smoothing' '--optimizer adamw --momentum 0.5'; do
     exits 2 "$bad" "ssl-train $bad -o e.model <ex.ssl"
 done
 exits 2 "an unknown parameter" "$small --set temperature=0.5 -o e.model <ex.ssl"
