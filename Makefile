@@ -100,11 +100,11 @@ deps-all: ## the same, for every target
 AGAIN = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 demo: deps ## pretrain on Fashion-MNIST and print one table (under 10 minutes)
-	@$(AGAIN) all
+	+@$(AGAIN) all
 	@BIN=$(B) OUT=build/demo pipelines/demo
 
 test: deps ## install what is missing, build, and run the unit and the CLI tests
-	@$(AGAIN) check
+	+@$(AGAIN) check
 
 check: ## the same without installing anything
 	@rc=0; $(MAKE) --no-print-directory unit || rc=1; $(MAKE) --no-print-directory cli || rc=1; exit $$rc
@@ -135,23 +135,24 @@ sanitized-check sanitized-cli: sanitized-%:
 	for f in $(REPORTS)/*; do [ ! -f "$$f" ] || { cat "$$f"; rc=1; }; done; exit $$rc
 
 asan: ## all tests under AddressSanitizer, with leaks
-	@$(AGAIN) FLAVOUR=asan SAN='-fsanitize=address -fno-omit-frame-pointer' sanitized-check
+	+@$(AGAIN) FLAVOUR=asan SAN='-fsanitize=address -fno-omit-frame-pointer' sanitized-check
 
 ubsan: ## all tests under UndefinedBehaviorSanitizer
-	@$(AGAIN) FLAVOUR=ubsan SAN='-fsanitize=undefined -fno-sanitize-recover=all' sanitized-check
+	+@$(AGAIN) FLAVOUR=ubsan SAN='-fsanitize=undefined -fno-sanitize-recover=all' sanitized-check
 
 tsan: ## the CLI tests under ThreadSanitizer (Criterion does not run under it)
-	@$(AGAIN) FLAVOUR=tsan SAN=-fsanitize=thread sanitized-cli
+	+@$(AGAIN) FLAVOUR=tsan SAN=-fsanitize=thread sanitized-cli
 
 FUZZ_SECONDS ?= 60
 fuzz: ## run each fuzz target for FUZZ_SECONDS
-	@$(AGAIN) CC=clang FLAVOUR=fuzz SAN='-fsanitize=fuzzer-no-link,address' fuzz-run
+	+@$(AGAIN) CC=clang FLAVOUR=fuzz SAN='-fsanitize=fuzzer-no-link,address' fuzz-run
 
 fuzz-run: $(FUZZERS)
-	@for t in $(FUZZERS); do n=$${t##*/}; echo "fuzz: $$n"; \
+	@for t in $(FUZZERS); do n=$${t##*/}; log=$(B)/found/$$n.log; \
 	mkdir -p $(B)/corpus/$$n $(B)/found tests/fuzz/corpus/$$n || exit 1; \
-	$$t -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
-	    -artifact_prefix=$(B)/found/$$n- $(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
+	$$t -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=$(B)/found/$$n- \
+	    $(B)/corpus/$$n tests/fuzz/corpus/$$n >$$log 2>&1 || { echo "fuzz: $$n"; tail -n 60 $$log; exit 1; }; \
+	sed -n "s/^stat::number_of_executed_units: */fuzz: $$n: nothing found in /p" $$log | sed 's/$$/ runs/'; done
 
 lint: ## layers, banned functions, warnings of clang and cppcheck, man pages, shell
 	@tests/lint
