@@ -20,7 +20,7 @@ static int add_path(source *s, listing *l, const char *path, const char *class, 
         return -1;
     if (class) {
         const char *clean = listing_escape(l, class, strlen(class), e);
-        if (!clean || (en.class = name_set_add(&l->classes, clean, strlen(clean), e)) < 0)
+        if (!clean || (en.class = names_number(&l->classes, clean, strlen(clean), e)) < 0)
             return -1;
     }
     return listing_add(l, &en, e);

@@ -23,71 +23,6 @@ static bool equal(const char *name, const char *s, size_t n)
     return strncmp(name, s, n) == 0 && name[n] == '\0';
 }
 
-int name_set_find(const name_set *t, const char *s, size_t n)
-{
-    if (!t->slots)
-        return -1;
-    for (uint64_t h = hash_bytes(s, n);; h++) {
-        uint32_t id = t->slot[h & (t->slots - 1)];
-        if (id == 0)
-            return -1;
-        if (equal(t->v[id - 1], s, n))
-            return (int)id - 1;
-    }
-}
-
-static int name_set_grow(name_set *t, err *e)
-{
-    if (t->n < t->cap)
-        return 0;
-    int cap = t->cap ? 2 * t->cap : 16;
-    char **v = realloc(t->v, (size_t)cap * sizeof *v);
-    if (!v)
-        return err_nomem(e);
-    t->v = v;
-    uint32_t slots = 2 * (uint32_t)cap, *slot = calloc(slots, sizeof *slot);
-    if (!slot)
-        return err_nomem(e);
-    free(t->slot);
-    t->slot = slot;
-    t->slots = slots;
-    t->cap = cap;
-    for (int id = 0; id < t->n; id++) {
-        uint64_t h = hash_bytes(t->v[id], strlen(t->v[id]));
-        while (slot[h & (slots - 1)])
-            h++;
-        slot[h & (slots - 1)] = (uint32_t)id + 1;
-    }
-    return 0;
-}
-
-int name_set_add(name_set *t, const char *s, size_t n, err *e)
-{
-    int id = name_set_find(t, s, n);
-
-    if (id >= 0)
-        return id;
-    if (name_set_grow(t, e))
-        return -1;
-    char *copy = strndup(s, n);
-    if (!copy)
-        return err_nomem(e);
-    uint64_t h = hash_bytes(s, n);
-    while (t->slot[h & (t->slots - 1)])
-        h++;
-    t->slot[h & (t->slots - 1)] = (uint32_t)t->n + 1;
-    t->v[t->n] = copy;
-    return t->n++;
-}
-
-static void name_set_free(name_set *t)
-{
-    for (int i = 0; i < t->n; i++)
-        free(t->v[i]);
-    free(t->v);
-    free(t->slot);
-}
-
 /* ---- Entries -------------------------------------------------------------- */
 
 struct block {
@@ -103,9 +38,9 @@ void listing_free(listing *l)
         free(b);
     }
     free(l->v);
-    name_set_free(&l->splits);
-    name_set_free(&l->classes);
-    name_set_free(&l->declared);
+    names_clear(&l->splits);
+    names_clear(&l->classes);
+    names_clear(&l->declared);
     *l = (listing){0};
 }
 
@@ -124,10 +59,8 @@ void listing_reset(listing *l)
     }
     l->n = 0;
     /* Names come back; only a source that has a class for every image would gather them without end. */
-    if (l->classes.n > MANY) {
-        name_set_free(&l->classes);
-        l->classes = (name_set){0};
-    }
+    if (l->classes.n > MANY)
+        names_clear(&l->classes);
 }
 
 int listing_add(listing *l, const entry *en, err *e)
@@ -250,9 +183,9 @@ bool listing_is_split(const char *s, size_t n)
 static int add_name(name_set *t, listing *l, const char *s, size_t n, err *e)
 {
     if (listing_clean(s, n))
-        return name_set_add(t, s, n, e);
+        return names_number(t, s, n, e);
     char *clean = listing_escape(l, s, n, e);
-    return clean ? name_set_add(t, clean, strlen(clean), e) : -1;
+    return clean ? names_number(t, clean, strlen(clean), e) : -1;
 }
 
 int listing_classify(listing *l, entry *en, const char *path, size_t n, err *e)
@@ -269,7 +202,7 @@ int listing_classify(listing *l, entry *en, const char *path, size_t n, err *e)
         if (len == 0 || equal(".", s, len) || equal("..", s, len))
             continue;
         if (listing_is_split(s, len)) {
-            if ((en->split = name_set_add(&l->splits, s, len, e)) < 0)
+            if ((en->split = names_number(&l->splits, s, len, e)) < 0)
                 return -1;
         } else if (last && (en->class = add_name(&l->classes, l, s, len, e)) < 0) {
             return -1;
@@ -281,7 +214,7 @@ int listing_classify(listing *l, entry *en, const char *path, size_t n, err *e)
 
 int listing_declare(listing *l, const char *class, size_t n, err *e)
 {
-    return name_set_add(&l->classes, class, n, e) < 0 || name_set_add(&l->declared, class, n, e) < 0 ? -1 : 0;
+    return names_number(&l->classes, class, n, e) < 0 || names_number(&l->declared, class, n, e) < 0 ? -1 : 0;
 }
 
 bool listing_is_image(const char *name, size_t n)

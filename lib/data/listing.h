@@ -6,23 +6,11 @@
 #define DATA_LISTING_H
 
 #include "base/err.h"
+#include "base/names.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* Interned names: id 0..n-1 in order of first appearance. */
-typedef struct name_set {
-    char **v; /* owned */
-    int n, cap;
-    uint32_t *slot; /* hash table of id + 1 */
-    uint32_t slots;
-} name_set;
-
-/* The id of a name, added when new; -1 out of memory. */
-int name_set_add(name_set *t, const char *s, size_t n, err *e);
-/* The id, or -1. */
-int name_set_find(const name_set *t, const char *s, size_t n);
 
 typedef struct entry {
     const char *key;  /* UTF-8, borrowed from the listing */
@@ -40,9 +28,9 @@ typedef struct listing {
     entry *v; /* owned */
     size_t n, cap;
     name_set splits, classes;
-    name_set declared;  /* classes that the source says there are, whether or not they have images */
+    name_set declared;     /* classes that the source says there are, whether or not they have images */
     block *text;        /* owned: where keys and paths live */
-    size_t ignored;     /* files that are no images, by their names */
+    size_t ignored;     /* files that are no images, by their name_set */
     const char *example; /* one of them */
 } listing;
 

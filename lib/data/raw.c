@@ -49,7 +49,7 @@ int raw_list(source *s, listing *l, int part, const char *(*class)(int64_t i, vo
     int64_t start = 0;
     int split = -1;
 
-    if (p->split && (split = name_set_add(&l->splits, p->split, strlen(p->split), e)) < 0)
+    if (p->split && (split = names_number(&l->splits, p->split, strlen(p->split), e)) < 0)
         return -1;
     for (int i = 0; i < part; i++)
         if (strcmp(r->part[i].name, p->name) == 0)
@@ -60,7 +60,7 @@ int raw_list(source *s, listing *l, int part, const char *(*class)(int64_t i, vo
                     .source = s->number, .part = (uint32_t)part};
         int n = snprintf(name, sizeof name, "%s/%05lld", p->name, (long long)(start + i));
         const char *k = class ? class(i, arg) : NULL;
-        if (k && (en.class = name_set_add(&l->classes, k, strlen(k), e)) < 0)
+        if (k && (en.class = names_number(&l->classes, k, strlen(k), e)) < 0)
             return -1;
         if (!(en.key = source_key(s, l, name, (size_t)n < sizeof name ? (size_t)n : sizeof name - 1, e)) || listing_add(l, &en, e))
             return -1;

@@ -58,7 +58,7 @@ static int name_of(name_set *t, const sample *s, const char *field_name, int32_t
     const field *f = sample_find(s, field_name);
 
     *id = -1;
-    if (f && f->type == FIELD_STR && (*id = name_set_add(t, f->str.p, f->str.n, e)) < 0)
+    if (f && f->type == FIELD_STR && (*id = names_number(t, f->str.p, f->str.n, e)) < 0)
         return -1;
     return 0;
 }

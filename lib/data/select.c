@@ -30,7 +30,7 @@ static int check_wanted(const listing *l, const char *list, err *e)
 {
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ",");
-        if (name_set_find(&l->classes, p, n) < 0) {
+        if (names_find(&l->classes, p, n) < 0) {
             char word[256];
             snprintf(word, sizeof word, "%.*s", (int)n, p);
             const char *near = opt_nearest(word, (const char *const *)l->classes.v, l->classes.n);
@@ -48,7 +48,7 @@ static int check_wanted(const listing *l, const char *list, err *e)
 static void mark_classes(int *mark, const listing *l)
 {
     for (int i = 0; i < l->classes.n; i++)
-        mark[i] = name_set_find(&l->declared, l->classes.v[i], strlen(l->classes.v[i])) >= 0;
+        mark[i] = names_find(&l->declared, l->classes.v[i], strlen(l->classes.v[i])) >= 0;
     for (size_t i = 0; i < l->n; i++)
         if (l->v[i].class >= 0)
             mark[l->v[i].class] = 1;
@@ -185,7 +185,7 @@ static int nothing_left(const listing *l, const select_opts *o, err *e)
 {
     char there[256] = "";
 
-    if (o->split && name_set_find(&l->splits, o->split, strlen(o->split)) < 0) {
+    if (o->split && names_find(&l->splits, o->split, strlen(o->split)) < 0) {
         for (int i = 0; i < l->splits.n; i++) {
             size_t n = strlen(there);
             snprintf(there + n, sizeof there - n, "%s%s", i ? ", " : "; there is ", l->splits.v[i]);
@@ -197,7 +197,7 @@ static int nothing_left(const listing *l, const select_opts *o, err *e)
 
 int select_entries(selection *s, const listing *l, const select_opts *o, err *e)
 {
-    int split = o->split ? name_set_find(&l->splits, o->split, strlen(o->split)) : -1;
+    int split = o->split ? names_find(&l->splits, o->split, strlen(o->split)) : -1;
 
     *s = (selection){0};
     if (sort_classes(s, l, o->classes, e))

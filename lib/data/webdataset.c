@@ -114,7 +114,7 @@ static int take_class(listing *l, tar *t, group *g, const tar_member *m, err *e)
     if (n == 0)
         return 0;
     const char *clean = listing_escape(l, text, n, e);
-    if (!clean || (g->class = name_set_add(&l->classes, clean, strlen(clean), e)) < 0)
+    if (!clean || (g->class = names_number(&l->classes, clean, strlen(clean), e)) < 0)
         return -1;
     for (size_t i = g->first; i < l->n; i++)
         l->v[i].class = g->class;

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/progress.h"
-#include "eval/names.h"
+#include "base/names.h"
 #include "stream/stream.h"
 
 typedef struct embeddings {
@@ -18,7 +18,7 @@ typedef struct embeddings {
     int32_t *label; /* [n], a number in `classes` */
     int32_t *split; /* [n], a number in `splits`, or -1 */
     uint64_t *id;   /* [n], a hash of the key */
-    names classes, splits;
+    name_set classes, splits;
     int64_t unlabeled; /* samples of the split "unlabeled", left out */
 } embeddings;
 

@@ -110,7 +110,7 @@ static int one_part(plan *p, const embeddings *t, const role *roles, err *e)
     return number_classes(p, t, roles, e);
 }
 
-static int number_of(const names *t, const char *s)
+static int number_of(const name_set *t, const char *s)
 {
     return names_find(t, s, strlen(s));
 }

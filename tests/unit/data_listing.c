@@ -20,9 +20,9 @@ static void add(const char *key, const char *split, const char *class)
     entry en = {.key = key, .size = -1, .split = -1, .class = -1};
 
     if (split)
-        en.split = name_set_add(&l.splits, split, strlen(split), &e);
+        en.split = names_number(&l.splits, split, strlen(split), &e);
     if (class)
-        en.class = name_set_add(&l.classes, class, strlen(class), &e);
+        en.class = names_number(&l.classes, class, strlen(class), &e);
     cr_assert(listing_add(&l, &en, &e) == 0);
 }
 
@@ -32,16 +32,16 @@ Test(listing, names, .fini = clear)
 
     for (int i = 0; i < 5000; i++) {
         int n = snprintf(name, sizeof name, "n%d", i);
-        cr_assert(name_set_add(&l.classes, name, (size_t)n, &e) == i);
+        cr_assert(names_number(&l.classes, name, (size_t)n, &e) == i);
     }
     for (int i = 0; i < 5000; i++) {
         int n = snprintf(name, sizeof name, "n%d", i);
-        cr_assert(name_set_find(&l.classes, name, (size_t)n) == i);
-        cr_assert(name_set_add(&l.classes, name, (size_t)n, &e) == i);
+        cr_assert(names_find(&l.classes, name, (size_t)n) == i);
+        cr_assert(names_number(&l.classes, name, (size_t)n, &e) == i);
     }
-    cr_assert(name_set_find(&l.classes, "n", 1) == -1);
-    cr_assert(name_set_find(&l.classes, "n12", 2) == 1, "the length counts");
-    cr_assert(name_set_find(&l.splits, "x", 1) == -1, "an empty set");
+    cr_assert(names_find(&l.classes, "n", 1) == -1);
+    cr_assert(names_find(&l.classes, "n12", 2) == 1, "the length counts");
+    cr_assert(names_find(&l.splits, "x", 1) == -1, "an empty set");
 }
 
 Test(listing, escape, .fini = clear)

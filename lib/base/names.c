@@ -1,4 +1,4 @@
-#include "eval/names.h"
+#include "base/names.h"
 
 #include "base/rng.h"
 
@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Where the string (without NULs) is, or the empty slot where it belongs. */
-static size_t find_slot(const names *t, const char *s, size_t len)
+static size_t find_slot(const name_set *t, const char *s, size_t len)
 {
     size_t i = rng_mix_bytes(0, s, len) & (t->n_slots - 1);
 
@@ -19,7 +19,7 @@ static size_t find_slot(const names *t, const char *s, size_t len)
 }
 
 /* Room for one more; v holds half as many entries as there are slots. */
-static int grow(names *t, err *e)
+static int grow(name_set *t, err *e)
 {
     if ((size_t)t->n < t->n_slots / 2)
         return 0;
@@ -39,12 +39,12 @@ static int grow(names *t, err *e)
     return 0;
 }
 
-int names_find(const names *t, const char *s, size_t len)
+int names_find(const name_set *t, const char *s, size_t len)
 {
     return t->n_slots ? t->slots[find_slot(t, s, strnlen(s, len))] - 1 : -1;
 }
 
-int names_number(names *t, const char *s, size_t len, err *e)
+int names_number(name_set *t, const char *s, size_t len, err *e)
 {
     int i = names_find(t, s, len);
 
@@ -61,11 +61,11 @@ int names_number(names *t, const char *s, size_t len, err *e)
     return t->n++;
 }
 
-void names_clear(names *t)
+void names_clear(name_set *t)
 {
     for (int i = 0; i < t->n; i++)
         free(t->v[i]);
     free(t->v);
     free(t->slots);
-    *t = (names){0};
+    *t = (name_set){0};
 }
