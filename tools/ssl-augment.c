@@ -163,12 +163,11 @@ static int filter_stream(tool *t, stage *s, err *e)
     s->works = calloc((size_t)threads, sizeof *s->works);
     if (!s->works)
         err_nomem(e);
-    if (!r || !s->works || header_copy(&h, reader_header(r), e) || set_up(s, t->name, &h, e)) {
-        stream_abort(t->out_fd, t->name, e);
+    if (!r || !s->works || header_copy(&h, reader_header(r), e) || set_up(s, t->name, &h, e))
         goto out;
-    }
     filter f = {t->name, (int)threads, augment, s, each};
     progress_start(&s->bar, 2, t->name, "images", 0, h.count, t->quiet || !tool_is_last(t));
+    t->writes_stream = false;
     rc = filter_run(&f, r, &h, t->out_fd, e);
     progress_end(&s->bar);
 out:
@@ -216,6 +215,7 @@ int main(int argc, char **argv)
                     "  ssl-load photos/ | ssl-augment --views 2 @simclr:96\n",
         .min_operands = 0,
         .max_operands = -1,
+        .writes_stream = true,
         .run = run,
         .list = list,
     };

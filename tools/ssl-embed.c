@@ -322,6 +322,7 @@ static int embed(run *r, err *e)
     r->w = writer_new(r->t->out_fd, &r->h, e);
     if (!r->w)
         return -1;
+    r->t->writes_stream = false;
     progress_start(&r->bar, 2, r->t->name, "images", 0, reader_header(r->in)->count, r->t->quiet);
     int rc = embed_all(r, e);
     progress_end(&r->bar);
@@ -362,12 +363,11 @@ static int check(const run *r, err *e)
 static int run_embed(tool *t, err *e)
 {
     run r = {.t = t, .pixels = o.model && strcmp(o.model, "pixels") == 0};
+    t->writes_stream = !o.list_layers;
     int rc = check(&r, e);
 
     if (rc == 0 && !t->dry_run)
         rc = o.list_layers ? list_layers(&r, e) : embed(&r, e);
-    if (rc && !r.w && !t->dry_run && !o.list_layers)
-        stream_abort(t->out_fd, t->name, e);
     tear_down(&r);
     return rc;
 }
@@ -393,6 +393,7 @@ int main(int argc, char **argv)
                     "  ssl-load photos | ssl-embed -m rot.model --layer layer2 | ssl-probe\n"
                     "  ssl-load photos | ssl-embed -m pixels --size 32 | ssl-probe      # the baseline\n"
                     "  ssl-embed -m rot.model --list-layers\n",
+        .writes_stream = true,
         .run = run_embed,
     };
 

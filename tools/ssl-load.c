@@ -187,6 +187,7 @@ static int run(tool *t, err *e)
     if (isatty(t->in_fd) && t->n_operands == 1 && strcmp(t->operands[0], "-") == 0)
         return err_set(e, ERR_USAGE, "standard input is a terminal; pipe a tar or a stream into it");
     raise_descriptors();
+    t->writes_stream = false;
     int rc = load_run(&l, e);
     if (w.shown)
         progress_end(&w.p);
@@ -212,6 +213,7 @@ int main(int argc, char **argv)
                     "  find . -name '*.jpg' -print0 | ssl-load --files-from - -0 --size 64 | ssl-show\n"
                     "  cat shard-*.tar | ssl-load - --size 32 >images.ssl\n",
         .max_operands = -1,
+        .writes_stream = true,
         .run = run,
         .list = list,
     };

@@ -110,13 +110,12 @@ static int run(tool *t, err *e)
     if (!threads)
         threads = pool_cpus();
     r = reader_new(t->in_fd, 0, e);
-    if (!r || header_copy(&h, reader_header(r), e) || set_up(&s, &h, e)) {
-        stream_abort(t->out_fd, t->name, e);
+    if (!r || header_copy(&h, reader_header(r), e) || set_up(&s, &h, e))
         goto out;
-    }
 
     filter f = {t->name, (int)threads, work, &s, each};
     progress_start(&s.bar, 2, t->name, "images", 0, h.count, t->quiet || !tool_is_last(t));
+    t->writes_stream = false;
     rc = filter_run(&f, r, &h, t->out_fd, e);
     progress_end(&s.bar);
 out:
@@ -138,6 +137,7 @@ int main(int argc, char **argv)
                     "  ssl-load photos/ --size 32 | ssl-pretext rotate:angles=2 | ssl-show -o sheet.png\n",
         .min_operands = 1,
         .max_operands = 1,
+        .writes_stream = true,
         .run = run,
         .list = list,
     };

@@ -2,6 +2,7 @@
 
 #include "base/io.h"
 #include "base/version.h"
+#include "stream/stream.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -78,8 +79,10 @@ static int run(tool *t, int argc, char **argv, err *e)
     if (opt_parse(t->opts, common, argc, argv, &t->n_operands, e))
         return -1;
     t->operands = argv + 1;
-    if (want_help || want_version || want_list)
+    if (want_help || want_version || want_list) {
+        t->writes_stream = false;
         return print_text(t, want_help ? common : NULL, !want_help && !want_version, e);
+    }
     if (t->n_operands < t->min_operands)
         return err_set(e, ERR_USAGE, "an operand is missing");
     if (t->max_operands >= 0 && t->n_operands > t->max_operands)
@@ -97,7 +100,10 @@ int tool_main(tool *t, int argc, char **argv)
     t->out_fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
     if (t->out_fd < 0 || dup2(2, 1) < 0) {
         err_sys(&e, "cannot duplicate standard output");
-    } else if (run(t, argc, argv, &e) == 0) {
+    } else if (run(t, argc, argv, &e)) {
+        if (t->writes_stream && !t->dry_run)
+            stream_abort(t->out_fd, t->name, &e);
+    } else {
         e.kind = ERR_NONE;
         /* A full disk may only show here. */
         if (close(t->out_fd))

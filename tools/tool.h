@@ -29,6 +29,12 @@ typedef struct tool {
     const opt *opts;
     const char *examples; /* lines for --help */
     int min_operands, max_operands; /* max -1: any number */
+    /*
+     * A stream goes to standard output: whoever reads it is to learn of a failure
+     * there, instead of finding nothing. run() clears it when it hands out_fd to a
+     * writer, which from then on tells of failures itself.
+     */
+    bool writes_stream;
 
     /*
      * Does the work. Operands are t->operands[0..n_operands-1]. 0 or -1.

@@ -28,6 +28,8 @@ done
 # Models, and one of another version.
 damage "embed's model" --file tiny.model ssl-embed -q -m damaged <images.ssl
 damage "train's --init" --file tiny.model ssl-train -q --encoder convnet --width 4 --batch 8 --init damaged -o new <examples.ssl
+exits 3 "a checkpoint" "head -c 9000 examples.ssl | ssl-train -q --encoder convnet --width 4 --batch 4 --checkpoint whole.ckpt --checkpoint-every 1 -o new"
+damage "train's --resume" --file whole.ckpt ssl-train -q --encoder convnet --width 4 --batch 4 --checkpoint damaged --resume -o new <examples.ssl
 exits 1 "a model that is missing" "ssl-embed -q -m absent.model <images.ssl"
 said 1 "^ssl-embed: cannot open 'absent.model': No such file" "a model that is missing"
 
@@ -36,6 +38,14 @@ head -c 5000 images.ssl >cut.ssl
 for tool in load augment pretext embed; do
     exits 3 "$tool, a truncated input, and the next" "$(command_of $tool) <cut.ssl | ssl-show --check -q"
     said 1 "^ssl-$tool: .*truncated" "$tool, a truncated input, and the next: one message"
+done
+
+# So does a wrong command line: the next program has nothing to add.
+for wrong in "ssl-load --no-such" "ssl-load images.ssl --limit x" "ssl-augment --no-such <images.ssl" "ssl-augment blurr <images.ssl" \
+    "ssl-pretext <images.ssl" "ssl-pretext rotate labels <images.ssl" "ssl-pretext --no-such rotate <images.ssl" \
+    "ssl-embed --no-such <images.ssl" "ssl-embed <images.ssl"; do
+    exits 3 "$wrong, and the next" "$wrong | ssl-show --check -q"
+    [ "$(grep -c '^ssl-' "$T/.err")" = 1 ] && pass || fail "$wrong, and the next: one message" "$(cat "$T/.err")"
 done
 
 # A kind that a program does not take: both kinds are named.
