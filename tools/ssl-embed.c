@@ -80,6 +80,8 @@ static int choose_layer(run *r, err *e)
     }
     if (x < 0)
         return unknown_layer(r, e);
+    if (graph_rows(r->net.g, x, 1 << 20) != 1 << 20)
+        return err_set(e, ERR_USAGE, "layer '%s' sees several inputs of an example at once, so it says nothing of one image", o.layer);
     graph_shape(r->net.g, x, &C, &H, &W);
     if (H > 0)
         x = o.flatten ? graph_flatten(r->net.g, x) : graph_global_avgpool(r->net.g, x);
@@ -95,6 +97,12 @@ static int open_model(run *r, err *e)
         return err_prefix(e, "model '%s'", o.model);
     if (!r->arch.H)
         return err_set(e, ERR_INPUT, "model '%s' takes vectors, not images", o.model);
+    /* A model of patches takes whole images: its layers do not mind, and averages take the place of one patch's. */
+    const int *whole = r->arch.input.size;
+    if (o.size)
+        r->arch.H = r->arch.W = (int)o.size;
+    else if (whole[0])
+        r->arch.H = whole[0], r->arch.W = whole[1];
     return 0;
 }
 
@@ -168,6 +176,8 @@ static value *parameters(const run *r)
     } else {
         value_set(v, "layer", o.layer ? value_str(o.layer) : value_nil());
         value_set(v, "flatten", value_bool(o.flatten));
+        value_set(v, "height", value_int(r->arch.H));
+        value_set(v, "width", value_int(r->arch.W));
     }
     return v;
 }
@@ -353,8 +363,6 @@ static int check(const run *r, err *e)
         return err_set(e, ERR_USAGE, "-m MODEL is missing (or -m pixels, for the pixels themselves)");
     if (r->pixels && (o.layer || o.flatten || o.list_layers))
         return err_set(e, ERR_USAGE, "-m pixels has no layers");
-    if (!r->pixels && o.size)
-        return err_set(e, ERR_USAGE, "--size is for -m pixels: a model has its own size");
     if (!o.list_layers && isatty(r->t->out_fd))
         return err_set(e, ERR_USAGE, "embeddings are no text for a terminal; redirect standard output");
     return 0;
@@ -379,7 +387,7 @@ int main(int argc, char **argv)
         {'l', "layer", OPT_STRING, &o.layer, "NAME", "the layer to read (default: the encoder's output)", 0, 0},
         {0, "flatten", OPT_FLAG, &o.flatten, NULL, "take a map's values one by one (default: their averages by channel)", 0, 0},
         {0, "list-layers", OPT_FLAG, &o.list_layers, NULL, "print the model's layers and their shapes, and stop", 0, 0},
-        {0, "size", OPT_INT, &o.size, "N", "with -m pixels: N x N pixels, resized by the short side and cropped", 1, 16384},
+        {0, "size", OPT_INT, &o.size, "N", "make images N x N, resized by the short side and cropped (default:\nthe model's size, for patches that of the whole images)", 1, 16384},
         {'b', "batch", OPT_INT, &o.batch, "N", "images computed together at most (default 64)", 1, 1 << 16},
         {'j', "threads", OPT_INT, &o.threads, "N", "threads (default: all processors given to the process)", 1, 1024},
         {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},

@@ -52,6 +52,23 @@ static int read_numbers(const value *declared, const char *key, int channels, do
     return 0;
 }
 
+static int read_size(const value *declared, int size[2], err *e)
+{
+    const value *v = value_get(declared, "size");
+
+    size[0] = size[1] = 0;
+    if (!v || v->type == VALUE_NIL)
+        return 0;
+    for (size_t i = 0; i < 2; i++) {
+        bool sound = v->type == VALUE_ARRAY && v->n == 2 && v->child[i]->type == VALUE_INT && v->child[i]->i > 0 &&
+                     v->child[i]->i <= 1 << 15;
+        if (!sound)
+            return err_set(e, ERR_INPUT, "the input transform's 'size' should be a height and a width");
+        size[i] = (int)v->child[i]->i;
+    }
+    return 0;
+}
+
 int transform_resolve(transform *t, const value *declared, int image_channels, err *e)
 {
     const char *space = value_get_str(declared, "space", image_channels == 1 ? "gray" : "rgb");
@@ -73,6 +90,8 @@ int transform_resolve(transform *t, const value *declared, int image_channels, e
         t->mean[0] = (n->mean[0] + n->mean[1] + n->mean[2]) / 3;
         t->std[0] = (n->std[0] + n->std[1] + n->std[2]) / 3;
     }
+    if (read_size(declared, t->size, e))
+        return -1;
     if (!t->per_image && (read_numbers(declared, "mean", t->channels, t->mean, false, e) ||
                           read_numbers(declared, "std", t->channels, t->std, true, e)))
         return -1;
@@ -96,6 +115,12 @@ value *transform_value(const transform *t)
         }
         value_set(v, "mean", mean);
         value_set(v, "std", std);
+    }
+    if (t->size[0]) {
+        value *size = value_array();
+        value_push(size, value_int(t->size[0]));
+        value_push(size, value_int(t->size[1]));
+        value_set(v, "size", size);
     }
     if (value_failed(v)) {
         value_free(v);

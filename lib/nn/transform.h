@@ -29,6 +29,7 @@ typedef struct transform {
     const char *normalize;   /* a name of the table; static */
     bool per_image;
     int channels;            /* of the output */
+    int size[2];             /* height and width of whole images, where inputs are parts of them; 0: unknown */
     double mean[3], std[3];  /* unless per_image */
     float level[3][256];     /* the transform of each byte, unless per_image */
 } transform;
@@ -37,6 +38,8 @@ typedef struct transform {
  * Resolve a declared map {"space", "normalize"}; NULL or missing entries mean
  * "gray" and "gray" for images of one channel, "rgb" and "imagenet" for others.
  * A model's own map also has "mean" and "std", which then are used as they are.
+ * "size" [H, W] says how large whole images are where the inputs are patches of
+ * them: embeddings are made of images of that size.
  * ERR_INPUT for a name that is not in the tables.
  */
 int transform_resolve(transform *t, const value *declared, int image_channels, err *e);

@@ -9,6 +9,8 @@
 
 const pretext_task *const pretext_tasks[] = {
     &pretext_rotate,
+    &pretext_jigsaw,
+    &pretext_context,
     &pretext_labels,
     NULL,
 };

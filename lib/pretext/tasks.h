@@ -5,6 +5,8 @@
 #include "pretext/pretext.h"
 
 extern const pretext_task pretext_rotate;
+extern const pretext_task pretext_jigsaw;
+extern const pretext_task pretext_context;
 extern const pretext_task pretext_labels;
 
 #endif

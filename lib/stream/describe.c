@@ -209,6 +209,8 @@ static void para_strings(para *p, const char *key, const value *list)
 /* A map as key=value words, flattened; what is null is not mentioned. Depth is bounded by the format. */
 static void pairs(para *p, const value *map)
 {
+    enum { LISTS = 8 }; /* more of them (the permutations of a puzzle) are only counted */
+
     for (size_t i = 0; map->type == VALUE_MAP && i < map->n; i++) {
         const value *v = map->child[i];
         value_type first = v->type == VALUE_ARRAY && v->n > 0 ? v->child[0]->type : VALUE_NIL;
@@ -219,6 +221,8 @@ static void pairs(para *p, const value *map)
         else if (first == VALUE_MAP)
             for (size_t k = 0; k < v->n; k++)
                 pairs(p, v->child[k]);
+        else if (first == VALUE_ARRAY && v->n > LISTS)
+            para_wordf(p, 2, "%s=[%zu lists]", map->key[i], v->n);
         else if (v->type != VALUE_NIL)
             para_pair(p, map->key[i], v);
     }

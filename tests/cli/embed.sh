@@ -65,7 +65,7 @@ ok "an answer before the input goes on" '{ head -c $half im.ssl; i=0; until answ
 same e.ssl slow.ssl "and the whole is the same"
 
 # The command line.
-for bad in '' '-m pixels --layer stem' '-m m --size 8' '-m pixels --list-layers'; do
+for bad in '' '-m pixels --layer stem' '-m pixels --list-layers'; do
     exits 2 "ssl-embed $bad" "ssl-embed $bad <im.ssl"
 done
 

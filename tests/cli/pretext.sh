@@ -94,6 +94,38 @@ if [ -f colour.ssl ]; then
     ok "labels of views" 'ssl-augment --views 2 flip <colour.ssl | ssl-pretext labels | ssl-show --check'
 fi
 
+# ---- patches
+if [ -f colour.ssl ]; then
+    ok "small colour images of one size" 'ssl-load colour.ssl --size 48 >c48.ssl'
+    for task in jigsaw:20 context:pairs=3; do
+        ok "$task" "ssl-pretext $task <c48.ssl >patches.ssl"
+        ok "$task is as the header says" "ssl-show --check patches.ssl"
+        for j in 1 3; do
+            ok "$task, -j $j" "ssl-pretext $task -j $j <c48.ssl >patches.$j"
+            same patches.ssl patches.$j "$task: -j $j gives the same bytes"
+        done
+        ok "$task, another seed" "ssl-pretext $task --seed 1 <c48.ssl >other.ssl"
+        exits 1 "$task: another seed gives other patches" "cmp -s patches.ssl other.ssl"
+        ok "$task of two views" "ssl-augment --views 2 flip <c48.ssl | ssl-pretext $task | ssl-show --check"
+        ok "$task trains" "ssl-train -q --encoder convnet --width 8 --set hidden=16 --batch 32 --steps 2 -o patches.model <patches.ssl"
+        ok "$task: whole images are embedded" "ssl-embed -q -m patches.model <c48.ssl >whole.emb"
+        prints 'height=48 .*width=48' "$task: at their own size" "ssl-show -n 0 whole.emb | tr -s '\n ' ' '"
+        ok "$task: and at another" "ssl-embed -q -m patches.model --size 32 <c48.ssl | ssl-show --check"
+        says "sees several inputs" "$task: the head is of no image" "ssl-embed -m patches.model --layer head <c48.ssl"
+    done
+    prints 'places=\[20 lists\]' "the permutations are in the model" "ssl-pretext jigsaw:20 <c48.ssl |
+        ssl-train -q --encoder convnet --width 8 --batch 32 --steps 1 | ssl-show"
+    prints 'target +<i4 \[3\]' "three pairs have three targets" 'ssl-pretext context:pairs=3 <c48.ssl | ssl-show'
+    exits 2 "too many permutations" 'ssl-pretext jigsaw:10001'
+    says 'are below the 8' "patches too small" 'ssl-load colour.ssl --size 20 | ssl-pretext jigsaw'
+fi
+if [ -f photos.ssl ]; then
+    says 'images vary in size' "photographs of any size need a patch size" 'ssl-pretext jigsaw <photos.ssl'
+    ok "which can be given" 'ssl-pretext context:patch=24 <photos.ssl | ssl-show --check'
+    says "^ssl-pretext: sample [0-9]+ '.*': jigsaw: nine patches of 64 pixels need" "an image that is too small is named" \
+        'ssl-pretext jigsaw:patch=64 <photos.ssl'
+fi
+
 # ---- unlabelled images
 if [ -f photos.ssl ]; then
     mkdir flat

@@ -146,6 +146,30 @@ Test(objective, inputs_side_by_side)
     stop(&s);
 }
 
+/* A layer for each input, then two that see three inputs side by side. */
+Test(objective, layers_before_the_head)
+{
+    const char *settings[] = {"concat=3", "each=5", "hidden=6", "layers=2"};
+    setup s;
+    int C, H, W;
+
+    start(&s, settings, 4, 3);
+    check_gradient(&s, 0, N * P / 3);
+    graph_shape(s.g, graph_find(s.g, "head"), &C, &H, &W);
+    cr_assert_eq(C, K);
+    cr_assert_eq(graph_rows(s.g, graph_find(s.g, "head"), N * P), N * P / 3);
+    int seen = 0;
+    for (int i = 0; i < graph_param_count(s.g); i++) {
+        const param_info *p = graph_param(s.g, i);
+        seen += strcmp(p->name, "each.weight") == 0 && p->shape[0] == 5 && p->shape[1] == D;
+        seen += strcmp(p->name, "hidden0.weight") == 0 && p->shape[0] == 6 && p->shape[1] == 15;
+        seen += strcmp(p->name, "hidden1.weight") == 0 && p->shape[0] == 6 && p->shape[1] == 6;
+        seen += strcmp(p->name, "head.weight") == 0 && p->shape[0] == K && p->shape[1] == 6;
+    }
+    cr_assert_eq(seen, 4);
+    stop(&s);
+}
+
 Test(objective, accuracy_counts_the_rows_with_targets)
 {
     setup s;

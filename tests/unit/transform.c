@@ -118,3 +118,33 @@ Test(transform, bad_maps_are_bad_input)
     value_free(norm);
     value_free(std);
 }
+
+Test(transform, the_size_of_whole_images_is_kept_and_checked)
+{
+    value *v = names("rgb", "image"), *size = value_array();
+    transform t;
+    err e = {0};
+
+    value_push(size, value_int(48));
+    value_push(size, value_int(32));
+    value_set(v, "size", size);
+    cr_assert_eq(transform_resolve(&t, v, 3, &e), 0, "%s", e.msg);
+    cr_assert_eq(t.size[0], 48);
+    cr_assert_eq(t.size[1], 32);
+    value *again = transform_value(&t);
+    cr_assert(value_equal(value_get(again, "size"), value_get(v, "size")));
+    value_free(again);
+    for (int i = 0; i < 4; i++) {
+        value *bad[] = {value_int(48), value_array(), value_str("48x32"), value_array()};
+        value_push(bad[3], value_int(0));
+        value_push(bad[3], value_int(32));
+        for (int k = 0; k < 4; k++)
+            if (k == i)
+                value_set(v, "size", bad[k]);
+            else
+                value_free(bad[k]);
+        cr_assert_eq(transform_resolve(&t, v, 3, &e), -1);
+        cr_assert_eq(e.kind, ERR_INPUT);
+    }
+    value_free(v);
+}

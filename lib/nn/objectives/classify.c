@@ -6,16 +6,21 @@
  *
  * averaged over the rows by their weights (all 1 without a field `weight`).
  * A target of -1 leaves its row out. With concat = G, each G consecutive
- * inputs of an image are put side by side before the head and share a target.
+ * inputs of an image are put side by side before the head and share a target:
+ * the encoder, and a layer of `each` units, are shared by the inputs, and
+ * `layers` layers of `hidden` units see all G (the siamese networks of Doersch
+ * et al., ICCV 2015, and of Noroozi and Favaro, ECCV 2016). Every layer is
+ * linear, batch normalisation, ReLU.
  */
 #include "nn/objective.h"
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct classify {
-    int classes, concat;
+    int classes, concat, each, hidden, layers;
     node logits;
 } classify;
 
@@ -29,6 +34,9 @@ static const batch_field fields[] = {
 
 static const param params[] = {
     {"concat", 1, 1, 4096, true, "inputs that share one target, side by side"},
+    {"each", 0, 0, 65536, true, "units of a layer for each input, before they are put side by side; 0: no such layer"},
+    {"hidden", 0, 0, 65536, true, "units of the layers before the head; 0: a linear head"},
+    {"layers", 1, 1, 8, true, "how many of those"},
     {"label_smoothing", 0, 0, 0.999, false, "share of the target spread over all classes"},
     {0},
 };
@@ -44,9 +52,35 @@ static int configure(objective *o, const value *declared, err *e)
         return err_nomem(e);
     c->classes = (int)classes;
     c->concat = (int)objective_param(o, "concat");
+    c->each = (int)objective_param(o, "each");
+    c->hidden = (int)objective_param(o, "hidden");
+    c->layers = (int)objective_param(o, "layers");
     c->logits = -1;
     o->own = c;
     return 0;
+}
+
+/* Linear without a bias, which the normalisation would take away, then normalisation and ReLU. */
+static node layer(graph *g, const char *name, node x, int units)
+{
+    char norm[40];
+
+    snprintf(norm, sizeof norm, "%s.norm", name);
+    return graph_relu(g, graph_batchnorm(g, norm, graph_linear(g, name, x, units, false)));
+}
+
+static node head(const classify *c, graph *g, node x)
+{
+    if (c->each)
+        x = layer(g, "each", x, c->each);
+    if (c->concat > 1)
+        x = graph_concat_rows(g, x, c->concat);
+    for (int i = 0; c->hidden && i < c->layers; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "hidden%d", i);
+        x = layer(g, name, x, c->hidden);
+    }
+    return graph_linear(g, "head", x, c->classes, true);
 }
 
 static int build(objective *o, graph *g, const objective_nodes *at, const batch_shape *shape, err *e)
@@ -60,8 +94,7 @@ static int build(objective *o, graph *g, const objective_nodes *at, const batch_
                        shape->P / c->concat, (long long)shape->dims[TARGET][0]);
     if (shape && shape->bytes[WEIGHT] && shape->dims[WEIGHT][0] != shape->dims[TARGET][0])
         return err_set(e, ERR_INPUT, "classify: the field 'weight' should be as long as 'target'");
-    node x = c->concat > 1 ? graph_concat_rows(g, at->z, c->concat) : at->z;
-    c->logits = graph_linear(g, "head", x, c->classes, true);
+    c->logits = head(c, g, at->z);
     graph_name(g, c->logits, "head");
     graph_output(g, c->logits);
     return 0;
