@@ -10,7 +10,7 @@ alike() { if [ -n "$(digest "$1")" ] && [ "$(digest "$1")" = "$(digest "$2")" ];
 unlike() { if [ -n "$(digest "$1")" ] && [ "$(digest "$1")" != "$(digest "$2")" ]; then pass; else fail "$3" "the samples of $1 and $2 are the same"; fi; }
 
 # ---- the command line
-for op in crop centercrop resize flip vflip rotate jitter gray blur sharpness solarize autocontrast equalize invert posterize erase; do
+for op in crop centercrop resize flip vflip rotate affine perspective randaugment jitter gray blur sharpness solarize autocontrast equalize invert posterize erase; do
     prints "^  $op +[A-Za-z]" "--list names $op" 'ssl-augment --list'
 done
 prints '^  @simclr:224' "--list names presets" 'ssl-augment --list'
@@ -26,10 +26,15 @@ says "scale: the range '1-0.2' is upside down" "a range upside down" 'ssl-augmen
 says "is one value too many" "too many values" 'ssl-augment jitter:1,1,1,0.1,1'
 says "p is given for 2 views; use --views 2" "a preset for two views" 'ssl-augment @byol'
 for bad in crop: :32 crop:-1 crop:32x crop:1e9 crop:32,pad=4,scale=0.5 crop:32,filter=bicubic crop:32,scale=0 jitter:-1 \
-    jitter:hue=0.7 blur:2 blur:3,0 solarize:300 erase:value=red rotate rotate:inf resize:0x5 @simclr:0 @simclr:1e9 flip:p= flip:p=0/ ''; do
+    jitter:hue=0.7 blur:2 blur:3,0 solarize:300 erase:value=red rotate rotate:inf affine affine:30,shearx=90 affine:0,scale=0 perspective:2 randaugment:0 randaugment:m=31 resize:0x5 @simclr:0 @simclr:1e9 flip:p= flip:p=0/ ''; do
     exits 2 "'$bad' is refused" "ssl-augment '$bad' <images.ssl"
 done
 exits 2 "no views" 'ssl-augment --views 0 flip'
+for bad in 0 x 2+ 2+0 +6 2+6+1 300 2+1k ''; do exits 2 "--views '$bad' is refused" "ssl-augment --views '$bad' flip + flip <images.ssl"; done
+says "what follows '\+' makes local views; use --views N\+M" "local operations, but no local views" 'ssl-augment --views 2 flip + flip'
+says "the operations of the local views are missing; write them after an operand \+" "local views, but no operations" 'ssl-augment --views 2+6 flip'
+says "p is given for 1\+3 views" "more p than local views" 'ssl-augment --views 2+2 flip + flip:p=0/0/1'
+exits 2 "nothing after +" 'ssl-augment --views 2+2 flip +'
 exits 2 "65 operations" 'ssl-augment $(yes flip | head -n 65)'
 ok "--dry-run opens nothing" 'ssl-augment --dry-run --views 2 @byol erase -j 3'
 exits 2 "--dry-run reads operands" 'ssl-augment --dry-run crop'
@@ -47,6 +52,13 @@ prints 'crop:size=24x20,pad=0,mode=constant,fill=0,p=1' "history has every param
 ok "presets in history are operations" 'ssl-augment @simclr-cifar <images.ssl >preset.ssl'
 prints 'jitter:brightness=0.6-1.4,contrast=0.6-1.4,saturation=0.6-1.4,hue=-0.1-0.1,p=0.8' "in full" 'ssl-show --json preset.ssl'
 ok "and have no name" '! ssl-show --json preset.ssl | grep simclr-cifar'
+ok "local views" 'ssl-augment --views 3+4 crop:24x20 + crop:10 <images.ssl >local.ssl'
+prints 'views +\|u1 \[3,20,24,3\]' "the shape of views beside local ones" 'ssl-show local.ssl'
+prints 'local +\|u1 \[4,10,10,3\]' "the shape of local views" 'ssl-show local.ssl'
+prints 'local_operations=crop:size=10' "whose operations are in the history" 'ssl-show local.ssl'
+ok "which the header tells truly, too" 'ssl-show --check local.ssl'
+says 'local view 2 is 40 x 36 pixels, but the first is 20 x 20' "local views of different sizes" 'ssl-augment --views 2+2 crop:8 + crop:20,p=1/0 <images.ssl'
+ok "presets with local views" 'ssl-augment --views 2+3 @swav:28 <images.ssl | ssl-augment --dry-run flip && ssl-augment --views 2+8 @dino:28 <images.ssl | ssl-show --check'
 exits 3 "another kind" 'ssl-augment flip <views.ssl'
 says 'ssl-augment: .*views.*images' "which is named" 'ssl-augment flip <views.ssl'
 exits 3 "a small image" 'ssl-augment crop:64 <images.ssl'
@@ -69,7 +81,7 @@ ok "gray of gray" 'ssl-augment gray:p=1 jitter:saturation=2-2,hue=0.4-0.4 <gray.
 alike gray.ssl gray2.ssl "gray images stay as they are"
 
 # ---- randomness
-chain='--views 2 crop:24,scale=0.2-1 flip jitter:0.4,0.4,0.4,0.1,p=0.8 gray:p=0.2 blur:p=0.5 erase solarize rotate:10'
+chain='--views 2+2 crop:24,scale=0.2-1 flip jitter:0.4,0.4,0.4,0.1,p=0.8 gray:p=0.2 blur:p=0.5 erase solarize rotate:10 affine:10,shearx=5 perspective randaugment + crop:12 flip'
 ok "one thread" "ssl-augment -j 1 $chain <images.ssl >j1.ssl"
 for j in 2 3 8; do
     ok "$j threads" "ssl-augment -j $j $chain <images.ssl >j$j.ssl"

@@ -21,6 +21,7 @@ import torchvision.transforms as T
 import torchvision.transforms.functional as F
 from PIL import Image
 from torchvision.transforms import InterpolationMode as I
+from torchvision.transforms.autoaugment import _apply_op
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["SRC"], "examples", "python"))
@@ -98,6 +99,11 @@ def compare(images, operand, reference, limit):
         failures += 1
 
 
+# Degrees, moves as parts of the sides, scale, shears in degrees.
+AFFINE = [(0, 0, 0, 1, 0, 0), (0, 0.1, -0.23, 1, 0, 0), (33, 0, 0, 1, 0, 0), (-170, 0.2, 0.1, 0.7, 0, 0), (0, 0, 0, 1.37, 0, 0),
+          (0, 0, 0, 1, 20, 0), (0, 0, 0, 1, 0, -15), (12.5, 0.05, 0.4, 1.2, -33, 8), (90, 0, 0, 0.5, 0, 0)]
+
+
 def operations():
     modes = {"nearest": I.NEAREST, "box": I.BOX, "bilinear": I.BILINEAR, "bicubic": I.BICUBIC, "lanczos": I.LANCZOS}
     for f in 0, 0.3, 0.9, 1.3, 2.5:
@@ -128,6 +134,12 @@ def operations():
     for d in -350, -90, -30.5, 0, 12, 45, 90, 180, 270:
         yield f"rotate:{d}-{d},nearest,fill=9", lambda p, d=d: F.rotate(p, d, I.NEAREST, fill=9), 0
         yield f"rotate:{d}-{d},bilinear", lambda p, d=d: F.rotate(p, d, I.BILINEAR), 1
+    for d, x, y, scale, sx, sy in AFFINE:
+        operand = f"affine:{d}-{d},x={x}-{x},y={y}-{y},scale={scale},shearx={sx}-{sx},sheary={sy}-{sy}"
+        for name, limit in ("nearest", 0), ("bilinear", 1):
+            yield (f"{operand},filter={name},fill=9",
+                   lambda p, n=name, d=d, x=x, y=y, s=scale, shear=(sx, sy):
+                   F.affine(p, d, [round(x * p.width), round(y * p.height)], s, shear, modes[n], fill=9), limit)
     for k, s in itertools.product((3, 9, 23), (0.1, 0.5, 1, 2)):
         yield f"blur:{k},{s}", lambda p, k=k, s=s: F.gaussian_blur(p, k, s), 1
     yield "@eval:32", T.Compose([T.Resize(36), T.CenterCrop(32)]), 0
@@ -176,6 +188,57 @@ def crops(images):
         check(f"crop with pad is a crop, {mode}, exactly", found == len(small), f"{found}/{len(small)}")
 
 
+def same(ours, theirs, limit):
+    return np.abs(ours.astype(int) - theirs).max() <= limit
+
+
+def perspectives(images):
+    """Corners that move by at most one pixel, each at one of two places: one of 256 results."""
+    for side in 32, 160:
+        chosen = [a for a in images if min(a.shape[:2]) == side][:8]
+        for name, mode, filter, limit in (("nearest", I.NEAREST, Image.NEAREST, 0), ("bilinear", I.BILINEAR, Image.BILINEAR, 1)):
+            found = 0
+            for a in chosen:
+                ours, = augment([a], f"perspective:{1.5 / (max(a.shape[:2]) // 2)},{name},p=1")
+                h, w = a.shape[:2]
+                moves = [range(2) if int(1.5 / (max(h, w) // 2) * (s // 2)) else range(1) for s in (w, h)] * 4
+                for x0, y0, x1, y1, x2, y2, x3, y3 in itertools.product(*moves):
+                    to = [(x0, y0), (w - 1 - x1, y1), (w - 1 - x2, h - 1 - y2), (x3, h - 1 - y3)]
+                    a8, b8 = [], []
+                    for (x, y), (u, v) in zip(to, [(0, 0), (w - 1, 0), (w - 1, h - 1), (0, h - 1)]):
+                        a8 += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+                        b8 += [u, v]
+                    # torchvision solves this in 32 bits, which moves some edges; Pillow does the rest
+                    theirs = pil(a).transform((w, h), Image.PERSPECTIVE, np.linalg.solve(a8, b8).tolist(), filter)
+                    if same(ours, array(theirs), limit):
+                        found += 1
+                        break
+            check(f"perspective takes corners to whole pixels, {name}", found == len(chosen), f"{found}/{len(chosen)}")
+
+
+def randaugments(images):
+    """One or two of torchvision's own changes, each to either side."""
+    def changed(p, m, filter):
+        space = T.RandAugment()._augmentation_space(31, (p.height, p.width))
+        for op, (magnitudes, signed) in space.items():
+            v = float(magnitudes[m]) if magnitudes.ndim else 0.0
+            for sign in (1, -1) if signed and v else (1,):
+                yield _apply_op(p, op, sign * v, filter, None)
+
+    for m in 0, 5, 9, 20, 30:
+        found = 0
+        for ours, a in zip(augment(images, f"randaugment:1,{m}"), images):
+            # at 20, linspace's fused multiply-add can give a strength another last bit
+            found += any(same(ours, array(t), m == 20) for t in changed(pil(a), m, I.NEAREST))
+        check(f"randaugment:1,{m} is one of the changes", found == len(images), f"{found}/{len(images)}")
+    few = images[:6] + images[-2:]
+    found = 0
+    for ours, a in zip(augment(few, "randaugment:2,9,bilinear"), few):
+        pairs = (u for t in changed(pil(a), 9, I.BILINEAR) for u in changed(t, 9, I.BILINEAR))
+        found += any(np.abs(array(t).astype(int) - ours).mean() < 0.01 for t in pairs)
+    check("randaugment is two of the changes", found == len(few), f"{found}/{len(few)}")
+
+
 # ---- Distributions ------------------------------------------------------------------
 
 def distance(name, ours, theirs):
@@ -187,7 +250,7 @@ def distance(name, ours, theirs):
     check(f"distribution of {name}", d < limit, f"KS {d:.4f}, limit {limit:.4f}")
 
 
-def distributions():
+def distributions(images):
     n = 3000
     torch.manual_seed(1)
     ramp = np.zeros((120, 200, 3), np.uint8)
@@ -236,6 +299,49 @@ def distributions():
     theirs = [turn(array(T.RandomRotation(40)(pil(line)))) for _ in range(m)]
     distance("rotate's angle", ours, theirs)
 
+    colour = np.array([[[200, 40, 90]], [[10, 60, 30]]], np.uint8)
+    for i, name in enumerate(("contrast", "saturation")):
+        args = [0.0, 0.0, 0.0]
+        args[1 + i] = 0.7
+        jitter = T.ColorJitter(*args)
+        distance(f"jitter's {name}", [int(o[0, 0, 0]) for o in augment([colour] * n, f"jitter:{name}=0.7")],
+                 [int(array(jitter(pil(colour)))[0, 0, 0]) for _ in range(n)])
+
+    dot = np.zeros((81, 121, 1), np.uint8)
+    dot[40, 60] = 255
+    place = lambda a: np.argwhere(a[:, :, 0])[0]
+    ours = np.array([place(o) for o in augment([dot] * n, "affine:0,x=0.2,y=0.3")])
+    move = T.RandomAffine(0, (0.2, 0.3))
+    theirs = np.array([place(array(move(pil(dot)))) for _ in range(n)])
+    distance("affine's y", ours[:, 0], theirs[:, 0])
+    distance("affine's x", ours[:, 1], theirs[:, 1])
+    m = 1000
+    square = np.zeros((200, 200, 1), np.uint8)
+    square[80:120, 80:120] = 255
+    lean = lambda a: float(np.argwhere(a[80:84, :, 0])[:, 1].mean() - np.argwhere(a[116:120, :, 0])[:, 1].mean())
+    for what, operand, theirs, measure in (
+            ("scale", "affine:0,scale=0.5-1.6", T.RandomAffine(0, scale=(0.5, 1.6)), lambda a: (a > 0).sum()),
+            ("shear", "affine:0,shearx=30", T.RandomAffine(0, shear=30), lean)):
+        distance(f"affine's {what}", [measure(o) for o in augment([square] * m, operand)],
+                 [measure(array(theirs(pil(square)))) for _ in range(m)])
+    m = 300
+    ours = [turn(o) for o in augment([line] * m, "affine:40")]
+    distance("affine's angle", ours, [turn(array(T.RandomAffine(40)(pil(line)))) for _ in range(m)])
+
+    m = 1000
+    white = np.full((60, 90, 1), 255, np.uint8)
+    theirs = T.RandomPerspective(0.6, p=1)
+    ours, theirs = augment([white] * m, "perspective:0.6,p=1"), [array(theirs(pil(white))) for _ in range(m)]
+    edges = (("area", lambda a: (a > 0).sum()), ("top", lambda a: np.argwhere(a[:, :, 0])[:, 0].min()),
+             ("right", lambda a: np.argwhere(a[:, :, 0])[:, 1].max()))
+    for what, measure in edges:
+        distance(f"perspective's {what}", [measure(o) for o in ours], [measure(t) for t in theirs])
+    photo = next(a for a in images if a.shape[0] == 32)
+    rand = T.RandAugment()
+    ours, theirs = augment([photo] * n, "randaugment"), [array(rand(pil(photo))) for _ in range(n)]
+    distance("randaugment's mean", [o.mean() for o in ours], [t.mean() for t in theirs])
+    distance("randaugment's deviation", [o.std() for o in ours], [t.std() for t in theirs])
+
     two = np.array([[[0], [255]]], np.uint8)
     for operand, p in ("flip", 0.5), ("flip:p=0.2", 0.2), ("flip:p=0.97", 0.97):
         got = np.mean([o[0, 0, 0] == 255 for o in augment([two] * n, operand)])
@@ -253,7 +359,9 @@ def main():
         compare([gray(a) for a in images], operand, reference, limit)
     jitter_orders(images)
     crops(images)
-    distributions()
+    perspectives(images)
+    randaugments(images)
+    distributions(images)
     sys.exit(1 if failures else 0)
 
 

@@ -4,6 +4,7 @@
 #include "image/augment/chain.h"
 #include "image/augment/colour.h"
 #include "image/augment/draw.h"
+#include "image/augment/warp.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -116,6 +117,11 @@ Test(operands, resolve_to_a_form_that_reads_back)
         {"erase:value=random", "erase:scale=0.02-0.33,ratio=0.3-3.3,value=random,p=0.5"},
         {"rotate:30,bilinear", "rotate:degrees=-30-30,filter=bilinear,fill=0,p=1"},
         {"flip", "flip:p=0.5"},
+        {"jitter:0.8,0.8,0.7,0.2", "jitter:brightness=0.2-1.8,contrast=0.2-1.8,saturation=0.3-1.7,hue=-0.2-0.2,p=1"},
+        {"affine:30,x=0.1,scale=0.8-1.2",
+         "affine:degrees=-30-30,x=-0.1-0.1,y=0-0,scale=0.8-1.2,shearx=0-0,sheary=0-0,filter=nearest,fill=0,p=1"},
+        {"perspective", "perspective:distortion=0.5-0.5,filter=bilinear,fill=0,p=0.5"},
+        {"randaugment:n=3,m=5", "randaugment:n=3,m=5,filter=nearest,fill=0,p=1"},
     };
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
@@ -544,6 +550,87 @@ Test(sharpness, blends_with_a_smoothed_image)
     image_free(&same);
 }
 
+/* ---- Geometry ------------------------------------------------------------------- */
+
+Test(warp, corners_go_where_they_are_sent)
+{
+    static const double to[4][2] = {{3, 1}, {36, 4}, {30, 27}, {1, 20}};
+    const double from[4][2] = {{0, 0}, {39, 0}, {39, 29}, {0, 29}};
+    double m[8];
+
+    cr_assert_eq(warp_corners(m, 40, 30, to), 0);
+    for (int i = 0; i < 4; i++) {
+        double x = to[i][0], y = to[i][1], depth = m[6] * x + m[7] * y + 1;
+        cr_assert_float_eq((m[0] * x + m[1] * y + m[2]) / depth, from[i][0], 1e-9);
+        cr_assert_float_eq((m[3] * x + m[4] * y + m[5]) / depth, from[i][1], 1e-9);
+    }
+    cr_assert_eq(warp_corners(m, 1, 30, (const double[4][2]){{0, 0}, {0, 0}, {0, 29}, {0, 29}}), -1);
+}
+
+Test(warp, affine_against_the_matrix_it_is_made_of)
+{
+    const double degrees = 25, radian = degrees * 3.14159265358979323846 / 180, shear[2] = {10, -20};
+    const double tan_x = tan(10 * 3.14159265358979323846 / 180), tan_y = tan(-20 * 3.14159265358979323846 / 180);
+    double m[6];
+
+    warp_matrix(m, 20, 15, degrees, 3, -4, 1.7, shear);
+    for (double x = -10; x < 50; x += 7)
+        for (double y = -10; y < 40; y += 7) {
+            double u = x - 20, v = y - 15;
+            u -= tan_x * v;
+            v -= tan_y * u;
+            double to_x = 1.7 * (cos(radian) * u - sin(radian) * v) + 20 + 3, to_y = 1.7 * (sin(radian) * u + cos(radian) * v) + 15 - 4;
+            cr_assert_float_eq(m[0] * to_x + m[1] * to_y + m[2], x, 1e-9);
+            cr_assert_float_eq(m[3] * to_x + m[4] * to_y + m[5], y, 1e-9);
+        }
+}
+
+Test(warp, whole_moves_are_copies)
+{
+    image im = noise(20, 16, 3, 50), out = applied("affine:0,x=0.25-0.25,y=-0.25--0.25,fill=7", &im), same = applied("affine:0", &im);
+
+    cr_assert(equal(&im, &same));
+    for (int y = 0; y < 16; y++)
+        for (int x = 0; x < 20; x++)
+            for (int k = 0; k < 3; k++) {
+                bool from = x >= 5 && y < 12;
+                cr_assert_eq(out.p[(y * 20 + x) * 3 + k], from ? im.p[((y + 4) * 20 + x - 5) * 3 + k] : 7);
+            }
+    image_free(&im);
+    image_free(&out);
+    image_free(&same);
+}
+
+Test(local, chain_draws_apart)
+{
+    image im = noise(40, 40, 3, 51);
+    chain *both = parse("crop:20 flip + crop:20 flip:p=1/0"), *alone = parse("crop:20 flip");
+    int equals = 0;
+
+    cr_assert_null(chain_local(alone));
+    cr_assert_eq(chain_views(both), 1);
+    cr_assert_eq(chain_views(chain_local(both)), 2);
+    for (int index = 0; index < 50; index++) {
+        image a = result(both, 0, 0, index, &im), b = result(alone, 0, 0, index, &im), c = result(chain_local(both), 0, 0, index, &im);
+        cr_assert(equal(&a, &b), "sample %d", index);
+        equals += equal(&a, &c);
+        image_free(&a);
+        image_free(&b);
+        image_free(&c);
+    }
+    cr_assert_lt(equals, 3);
+    chain_free(both);
+    chain_free(alone);
+    image_free(&im);
+
+    char *two[] = {"flip", "+", "flip", "+", "flip"}, *none[] = {"flip", "+"};
+    err e;
+    cr_assert_null(chain_new(two, 5, &e));
+    cr_assert_str_eq(e.msg, "more than one '+'");
+    cr_assert_null(chain_new(none, 2, &e));
+    cr_assert_str_eq(e.msg, "nothing follows '+'");
+}
+
 /* ---- Randomness --------------------------------------------------------------------------- */
 
 Test(randomness, operations_do_not_move_each_other)
@@ -717,7 +804,7 @@ Test(extremes, one_pixel_and_a_long_strip)
 
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         image im = noise(shapes[i][0], shapes[i][1], shapes[i][2], 40 + i);
-        chain *c = parse("jitter:0.4,0.4,0.4,0.1 sharpness:2 equalize autocontrast posterize:4 invert blur:9 rotate:20 solarize:p=1 gray:p=1 erase:p=1 flip crop:16,scale=0.08-1");
+        chain *c = parse("jitter:0.4,0.4,0.4,0.1 sharpness:2 equalize autocontrast posterize:4 invert blur:9 rotate:20 affine:20,x=0.2,shearx=30 perspective:1,p=1 randaugment:3,30 solarize:p=1 gray:p=1 erase:p=1 flip crop:16,scale=0.08-1");
         for (int index = 0; index < 8; index++) {
             image out = result(c, 0, 0, index, &im);
             cr_assert(out.w == 16 && out.h == 16 && out.c == im.c);

@@ -40,6 +40,15 @@ static const char *second(const char *s)
     return NULL;
 }
 
+/* The nearest number of 15 decimal digits: 1 - 0.8 is 0.2, not 0.19999999999999996. */
+static double tidy(double v)
+{
+    char text[40];
+
+    snprintf(text, sizeof text, "%.15g", v);
+    return strtod(text, NULL);
+}
+
 static int parse_range(argument *a, const param *p, const char *text, err *e)
 {
     const char *rest = second(text);
@@ -53,8 +62,8 @@ static int parse_range(argument *a, const param *p, const char *text, err *e)
         double spread = a->lo;
         if (spread < 0)
             return wrong(p, text, "positive; write a range such as -0.2-0.1", e);
-        a->lo = p->centre - spread;
-        a->hi = p->centre + spread;
+        a->lo = tidy(p->centre - spread);
+        a->hi = tidy(p->centre + spread);
         if (p->min == 0 && a->lo < 0)
             a->lo = 0; /* a factor of 0 is as far as it goes */
     } else if (!rest) {

@@ -23,6 +23,7 @@ typedef struct step {
 struct chain {
     int n;
     step s[MAX_STEPS];
+    chain *local; /* owned */
 };
 
 /* ---- Parsing --------------------------------------------------------------- */
@@ -149,6 +150,16 @@ out:
 
 static int add(chain *c, const char *operand, err *e)
 {
+    bool plus = strcmp(operand, "+") == 0;
+
+    if (plus && c->local)
+        return err_set(e, ERR_USAGE, "more than one '+'");
+    if (c->local)
+        return add(c->local, operand, e);
+    if (plus) {
+        c->local = calloc(1, sizeof *c);
+        return c->local ? 0 : err_nomem(e);
+    }
     if (c->n == MAX_STEPS)
         return err_set(e, ERR_USAGE, "more than %d operations", MAX_STEPS);
     if (parse_step(&c->s[c->n], operand, e))
@@ -182,12 +193,24 @@ chain *chain_new(char *const *operands, int n, err *e)
             chain_free(c);
             return NULL;
         }
+    if (c->local && !c->local->n) {
+        err_set(e, ERR_USAGE, "nothing follows '+'");
+        chain_free(c);
+        return NULL;
+    }
     return c;
 }
 
 void chain_free(chain *c)
 {
+    if (c)
+        chain_free(c->local);
     free(c);
+}
+
+const chain *chain_local(const chain *c)
+{
+    return c->local;
 }
 
 /* ---- Description ------------------------------------------------------------- */
@@ -290,6 +313,8 @@ void chain_set_key(chain *c, uint64_t key)
             ordinal += c->s[k].op == c->s[i].op;
         c->s[i].key = rng_mix(rng_mix_str(key, c->s[i].op->name), ordinal);
     }
+    if (c->local)
+        chain_set_key(c->local, rng_mix_str(key, "local"));
 }
 
 void work_free(work *k)

@@ -5,7 +5,8 @@
  *
  * An operand is NAME[:VALUE,...][,PARAMETER=VALUE,...]; every operation takes
  * p=PROBABILITY, or p=P/P/... for the first, second, ... view (the last one
- * holds for the rest). @NAME[:SIZE] stands for a preset's operands.
+ * holds for the rest). @NAME[:SIZE] stands for a preset's operands. What
+ * follows the operand "+" is a second chain, for small, local views.
  *
  * Each operation draws from a generator of its own, keyed by the chain's key,
  * its name, its ordinal among the operations of that name, the view, the epoch
@@ -26,6 +27,8 @@ typedef struct chain chain;
 /* NULL and ERR_USAGE when an operand is wrong. */
 chain *chain_new(char *const *operands, int n, err *e);
 void chain_free(chain *c);
+/* The chain after "+", or NULL. It is c's, and draws apart from it. */
+const chain *chain_local(const chain *c);
 
 int chain_length(const chain *c);
 /* The most values that a p= lists: as many views are meant, at least. */

@@ -61,6 +61,7 @@ extern const operation operation_crop, operation_centercrop, operation_resize;
 extern const operation operation_flip, operation_vflip, operation_rotate;
 extern const operation operation_jitter, operation_gray, operation_solarize;
 extern const operation operation_blur, operation_sharpness, operation_erase;
+extern const operation operation_affine, operation_perspective, operation_randaugment;
 extern const operation operation_invert, operation_posterize, operation_autocontrast, operation_equalize;
 
 #endif

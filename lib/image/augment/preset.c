@@ -17,6 +17,15 @@ const preset presets[] = {
      "crop:{N},scale=0.08-1,filter=bicubic flip jitter:0.4,0.4,0.2,0.1,p=0.8 gray:p=0.2 "
      "blur:kernel={K},sigma=0.1-2,p=1/0.1 solarize:128,p=0/0.2",
      "BYOL (Grill et al. 2020), Barlow Twins; the two views differ"},
+    {"swav", 224,
+     "crop:{N},scale=0.14-1 flip jitter:0.8,0.8,0.8,0.2,p=0.8 gray:p=0.2 blur:kernel=13,sigma=0.1-2,p=0.5 + "
+     "crop:{L},scale=0.05-0.14 flip jitter:0.8,0.8,0.8,0.2,p=0.8 gray:p=0.2 blur:kernel=13,sigma=0.1-2,p=0.5",
+     "SwAV (Caron et al. 2020), with --views 2+6"},
+    {"dino", 224,
+     "crop:{N},scale=0.4-1,filter=bicubic flip jitter:0.4,0.4,0.2,0.1,p=0.8 gray:p=0.2 "
+     "blur:kernel=13,sigma=0.1-2,p=1/0.1 solarize:128,p=0/0.2 + "
+     "crop:{L},scale=0.05-0.4,filter=bicubic flip jitter:0.4,0.4,0.2,0.1,p=0.8 gray:p=0.2 blur:kernel=13,sigma=0.1-2,p=0.5",
+     "DINO (Caron et al. 2021), with --views 2+8"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -60,7 +69,8 @@ int preset_expand(const char *operand, buf *out, err *e)
         if (*s != '{') {
             rc = buf_add(out, s, 1, e);
         } else {
-            int v = s[1] == 'K' ? (int)(size / 10) | 1 : s[1] == 'R' ? (int)(size * 8 / 7) : (int)size;
+            int v = s[1] == 'K' ? (int)(size / 10) | 1 : s[1] == 'R' ? (int)(size * 8 / 7)
+                  : s[1] == 'L' ? (int)(size * 3 / 14) * 2 : (int)size;
             rc = buf_addf(out, e, "%d", v);
             s += 2;
         }

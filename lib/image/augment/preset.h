@@ -8,7 +8,7 @@
 typedef struct preset {
     const char *name; /* without the '@' */
     int size;         /* the default of N */
-    const char *chain; /* operands, one space apart; {N} is the size, {K} a tenth of it made odd, {R} 8/7 of it */
+    const char *chain; /* operands, one space apart; {N} is the size, {K} a tenth of it made odd, {R} 8/7, {L} 3/7 of it */
     const char *what;
 } preset;
 

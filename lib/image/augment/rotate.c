@@ -1,5 +1,6 @@
 #include "base/portable.h"
 #include "image/augment/draw.h"
+#include "image/augment/warp.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,11 +8,10 @@
 /* torchvision's RandomRotation: Pillow's rotate() without expanding. */
 
 enum { DEGREES, FILTER, FILL };
-enum { NEAREST, BILINEAR };
 
 static const param params[] = {
     [DEGREES] = {"degrees", PARAM_SPREAD, NULL, "anticlockwise; a single x means -x to x", -360, 360, 0, NULL},
-    [FILTER] = {"filter", PARAM_CHOICE, "nearest", "resampling", 0, 0, 0, "nearest|bilinear"},
+    [FILTER] = {"filter", PARAM_CHOICE, "nearest", "resampling", 0, 0, 0, WARP_NAMES},
     [FILL] = {"fill", PARAM_INT, "0", "grey level outside the image", 0, 255, 0, NULL},
     {0},
 };
@@ -45,59 +45,6 @@ static void quarters(const image *src, image *dst, int turns)
             memcpy(out, src->p + start + y * dy + x * dx, (size_t)c);
 }
 
-/* In 16.16 fixed point, as Pillow. */
-static void nearest(const image *src, image *dst, const double m[6])
-{
-    int64_t f[6];
-    size_t c = (size_t)src->c;
-    uint8_t *out = dst->p;
-
-    for (int i = 0; i < 6; i++) {
-        double v = i % 3 == 2 ? m[i] + m[i - 2] * 0.5 + m[i - 1] * 0.5 : m[i];
-        f[i] = (int64_t)floor(v * 65536.0 + 0.5);
-    }
-    for (int y = 0; y < dst->h; y++, f[2] += f[1], f[5] += f[4]) {
-        int64_t xx = f[2], yy = f[5];
-        for (int x = 0; x < dst->w; x++, out += c, xx += f[0], yy += f[3]) {
-            int64_t sx = xx >> 16, sy = yy >> 16;
-            if (sx >= 0 && sx < src->w && sy >= 0 && sy < src->h)
-                memcpy(out, src->p + (size_t)(sy * src->w + sx) * c, c);
-        }
-    }
-}
-
-static int clamp(int v, int n)
-{
-    return v < 0 ? 0 : v >= n ? n - 1 : v;
-}
-
-/* Truncated, as Pillow does. */
-static void bilinear(const image *src, image *dst, const double m[6])
-{
-    size_t c = (size_t)src->c, row = (size_t)src->w * c;
-    uint8_t *out = dst->p;
-
-    for (int y = 0; y < dst->h; y++)
-        for (int x = 0; x < dst->w; x++, out += c) {
-            double u = x + 0.5, v = y + 0.5;
-            double sx = m[0] * u + m[1] * v + m[2], sy = m[3] * u + m[4] * v + m[5];
-            if (!(sx >= 0 && sx < src->w && sy >= 0 && sy < src->h))
-                continue;
-            sx -= 0.5;
-            sy -= 0.5;
-            int ix = (int)floor(sx), iy = (int)floor(sy);
-            double dx = sx - ix, dy = sy - iy;
-            const uint8_t *top = src->p + (size_t)clamp(iy, src->h) * row;
-            const uint8_t *low = iy + 1 < src->h ? src->p + (size_t)(iy + 1) * row : top;
-            size_t left = (size_t)clamp(ix, src->w) * c, right = (size_t)clamp(ix + 1, src->w) * c;
-            for (size_t k = 0; k < c; k++) {
-                double a = top[left + k] + (top[right + k] - top[left + k]) * dx;
-                double b = low[left + k] + (low[right + k] - low[left + k]) * dx;
-                out[k] = (uint8_t)(a + (b - a) * dy);
-            }
-        }
-}
-
 static int apply(const argument *a, rng *r, const image *src, image *dst, buf *scratch, err *e)
 {
     double degrees = fmod(draw_range(r, &a[DEGREES]), 360.0), m[6];
@@ -110,9 +57,8 @@ static int apply(const argument *a, rng *r, const image *src, image *dst, buf *s
         quarters(src, dst, (int)degrees / 90);
         return 0;
     }
-    memset(dst->p, (int)a[FILL].lo, image_bytes(dst));
     matrix(degrees, src->w, src->h, m);
-    (a[FILTER].lo == NEAREST ? nearest : bilinear)(src, dst, m);
+    warp_affine(dst, src, m, (enum warp)a[FILTER].lo, (int)a[FILL].lo);
     return 0;
 }
 
