@@ -6,15 +6,20 @@
  * broadcast inputs. TILE_PIXELS x 2 fills the registers of each instruction set.
  */
 
+INLINE size_t weight_run(const taps_used *u, int run)
+{
+    return u->tap ? (size_t)(run / u->taps) * u->all + u->tap[run % u->taps] : (size_t)run;
+}
+
 /* PLAIN: the reduction runs over rows of one element, PLAIN_PIXELS apart, instead of over runs of LANES channels. */
 INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a, const float *w, const int P,
                      const int Q, const bool plain)
 {
-    const float *w1 = w + (Q > 1 ? g->w_block : 0);
+    size_t next = Q > 1 ? g->w_block : 0;
 
     if (plain) {
-        for (int r = 0; r < g->runs; r++, a += PLAIN_PIXELS, w += LANES, w1 += LANES) {
-            vec v0 = load(w), v1 = load(w1);
+        for (int r = 0; r < g->runs; r++, a += PLAIN_PIXELS, w += LANES) {
+            vec v0 = load(w), v1 = load(w + next);
             UNROLL for (int p = 0; p < P; p++) {
                 acc[p][0] += v0 * a[p];
                 if (Q > 1)
@@ -23,9 +28,10 @@ INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a
         }
         return;
     }
-    for (int r = 0; r < g->runs; r++, a += g->a_run)
-        for (int c = 0; c < LANES; c++, w += LANES, w1 += LANES) {
-            vec v0 = load(w), v1 = load(w1);
+    for (int r = 0; r < g->runs; r++, a += g->a_run) {
+        const float *w0 = w + weight_run(&g->used, r) * LANES * LANES, *w1 = w0 + next;
+        for (int c = 0; c < LANES; c++, w0 += LANES, w1 += LANES) {
+            vec v0 = load(w0), v1 = load(w1);
             UNROLL for (int p = 0; p < P; p++) {
                 float x = a[p * LANES + c];
                 acc[p][0] += v0 * x;
@@ -33,6 +39,7 @@ INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a
                     acc[p][1] += v1 * x;
             }
         }
+    }
 }
 
 /* Adds P values to the statistics of one block. */
@@ -149,7 +156,7 @@ INLINE void wgrad_run(const wgrad_args *w, int run, int block, const int Q)
 
     for (int c = 0; c < LANES; c += P)
         wgrad_tile(w, w->a + run * w->a_run + c, w->d + (size_t)block * w->d_block,
-                   w->dw + (size_t)block * w->dw_block + ((size_t)run * LANES + c) * LANES, P, Q, false);
+                   w->dw + (size_t)block * w->dw_block + (weight_run(&w->used, run) * LANES + c) * LANES, P, Q, false);
 }
 
 static void wgrad(const wgrad_args *w)

@@ -52,6 +52,12 @@ typedef struct pack_args {
     int pitch;
 } pack_args;
 
+/* A panel of `taps` of the `all` taps of the weights: its run r belongs to their run r / taps * all + tap[r % taps]. NULL: run r. */
+typedef struct taps_used {
+    const int *tap;
+    int taps, all;
+} taps_used;
+
 /* out[p][k] = sum over r, c of a[r][p][c] w[k][r][c], for `pixels` pixels and `blocks` blocks of L output channels. */
 typedef struct gemm_args {
     const float *a; /* [runs][a_run / L][L]; plain: [runs][PLAIN_PIXELS] */
@@ -59,6 +65,7 @@ typedef struct gemm_args {
     int runs;
     const float *w; /* [blocks] at distance w_block of [runs][L][L]; plain: [runs][L] */
     size_t w_block;
+    taps_used used; /* which of the weights' runs; not for plain */
     int pixels, blocks;
     float *out; /* block k, pixel p at out + k * out_block + (out_pixel ? out_pixel[p] : p * L) */
     size_t out_block;
@@ -80,6 +87,7 @@ typedef struct wgrad_args {
     int pixels, blocks;
     float *dw;
     size_t dw_block;
+    taps_used used; /* which of dw's runs; not for plain */
     bool accumulate;
 } wgrad_args;
 

@@ -7,7 +7,9 @@
  * multiplies it by the weights. The gradient of the data is, for each class of
  * input pixels modulo the stride, again a convolution: of dy, with the taps
  * that reach the class and the transposed weights. The gradient of the
- * weights multiplies the forward panels by dy.
+ * weights multiplies the forward panels by dy. On a map of at most four
+ * pixels, where most taps of a 3x3 kernel lie outside, each pixel is a class of
+ * its own and takes only the taps that are inside: 16 of the 36 of a 2x2 map.
  */
 #include "nn/layers/conv2d.h"
 
@@ -23,7 +25,8 @@ enum {
     PANEL_FLOATS = 65536,      /* of a panel: a quarter of a megabyte, to stay in the second-level cache */
     MAX_PANEL_PIXELS = 224,
     STAGE_FLOATS = 1 << 20,    /* of the panels that the weights' gradient takes at a time */
-    MAX_CLASSES = 16           /* stride up to 4 has classes of its own; larger ones too, up to this many */
+    MAX_CLASSES = 16,          /* of input pixels modulo the stride: stride up to 4 */
+    SMALL_MAP = 4              /* pixels of a map that has a class for each */
 };
 
 /* A convolution in one direction: panels of src under a lattice, times weights, to out. */
@@ -32,13 +35,15 @@ typedef struct direction {
     int in_blocks, in_H, in_W; /* of src; blocks is C for plain input */
     int out_blocks;
     bool plain;
-    int runs;    /* of the reduction: in_blocks * taps */
-    int chunk;   /* pixels of a panel */
-    size_t w_at; /* of this direction's weights, in floats */
+    int tap[MAX_TAPS]; /* of the kernel, for each of the lattice's */
+    int all_taps;      /* of the kernel */
+    int runs;          /* of the reduction: in_blocks * taps */
+    int chunk;         /* pixels of a panel */
 } direction;
 
 typedef struct conv {
-    direction forward;
+    direction forward[SMALL_MAP];
+    int forward_count;
     direction classes[MAX_CLASSES]; /* of the data's gradient */
     int class_count;
     bool covers;                    /* the classes write every input pixel */
@@ -63,22 +68,53 @@ static void set_chunk(const graph *g, direction *d)
     d->chunk = d->plain ? PLAIN_PIXELS : pixels < tile ? tile : pixels / tile * tile;
 }
 
-static direction forward_direction(const graph *g, const vertex *v, const vertex *x)
+static void add_tap(direction *d, int y, int x, int tap)
+{
+    d->at.ty[d->at.taps] = y;
+    d->at.tx[d->at.taps] = x;
+    d->tap[d->at.taps++] = tap;
+}
+
+static bool inside(int i, int size)
+{
+    return i >= 0 && i < size;
+}
+
+/* The direction that computes all outputs or, with `one`, only the pixel (oy, ox). */
+static direction forward_direction(const graph *g, const vertex *v, const vertex *x, bool one, int oy, int ox)
 {
     int H = x->H ? x->H : 1, W = x->W ? x->W : 1, out_H = v->H ? v->H : 1, out_W = v->W ? v->W : 1;
-    direction d = {.in_H = H, .in_W = W, .out_blocks = v->blocks};
+    direction d = {.in_H = H, .in_W = W, .out_blocks = v->blocks, .all_taps = v->kernel * v->kernel};
 
-    d.at = (lattice){.H = out_H, .W = out_W, .step = v->stride, .out_step = 1, .out_H = out_H, .out_W = out_W};
+    d.at = (lattice){.H = one ? 1 : out_H, .W = one ? 1 : out_W, .step = v->stride, .out_step = 1, .out_y = oy, .out_x = ox,
+                     .out_H = out_H, .out_W = out_W};
     for (int r = 0; r < v->kernel; r++)
         for (int s = 0; s < v->kernel; s++) {
-            d.at.ty[d.at.taps] = r - v->pad;
-            d.at.tx[d.at.taps++] = s - v->pad;
+            int iy = oy * v->stride + r - v->pad, ix = ox * v->stride + s - v->pad;
+            if (!one || (inside(iy, H) && inside(ix, W)))
+                add_tap(&d, iy, ix, r * v->kernel + s);
         }
     d.plain = g->params[v->param[0]].layout == LAYOUT_PLAIN;
     d.in_blocks = d.plain ? x->C : x->blocks;
     d.runs = d.in_blocks * d.at.taps;
-    set_chunk(g, &d);
+    if (d.runs)
+        set_chunk(g, &d);
     return d;
+}
+
+static void plan_forward(const graph *g, const vertex *v, const vertex *x, conv *c)
+{
+    direction whole = forward_direction(g, v, x, false, 0, 0);
+
+    for (int p = 0; v->kernel > 1 && !whole.plain && v->pixels <= SMALL_MAP && p < v->pixels; p++) {
+        direction d = forward_direction(g, v, x, true, p / v->W, p % v->W);
+        if (d.at.taps > 0)
+            c->forward[c->forward_count++] = d;
+    }
+    if (c->forward_count < v->pixels || c->forward_count == 0) {
+        c->forward[0] = whole;
+        c->forward_count = 1;
+    }
 }
 
 /* Does tap r reach input pixels that are `phase` modulo the stride? */
@@ -87,20 +123,21 @@ static bool reaches(const vertex *v, int phase, int r)
     return (phase + v->pad - r) % v->stride == 0;
 }
 
-/* The direction that computes dx at pixels (py, px) modulo the stride. */
-static direction class_direction(const graph *g, const vertex *v, const vertex *x, int py, int px)
+/* The direction that computes dx at pixels (py, px) modulo the stride or, with `one`, only at the pixel (py, px). */
+static direction class_direction(const graph *g, const vertex *v, const vertex *x, bool one, int py, int px)
 {
-    int H = x->H ? x->H : 1, W = x->W ? x->W : 1, stride = v->stride;
-    direction d = {.in_H = v->H ? v->H : 1, .in_W = v->W ? v->W : 1, .in_blocks = v->blocks, .out_blocks = x->blocks};
+    int H = x->H ? x->H : 1, W = x->W ? x->W : 1, out_H = v->H ? v->H : 1, out_W = v->W ? v->W : 1, stride = v->stride;
+    direction d = {.in_H = out_H, .in_W = out_W, .in_blocks = v->blocks, .out_blocks = x->blocks,
+                   .all_taps = v->kernel * v->kernel};
 
-    d.at = (lattice){.H = ceil_div(H - py, stride), .W = ceil_div(W - px, stride), .step = 1, .out_step = stride,
-                     .out_y = py, .out_x = px, .out_H = H, .out_W = W};
+    d.at = (lattice){.H = one ? 1 : ceil_div(H - py, stride), .W = one ? 1 : ceil_div(W - px, stride), .step = 1,
+                     .out_step = stride, .out_y = py, .out_x = px, .out_H = H, .out_W = W};
     for (int r = 0; r < v->kernel; r++)
-        for (int s = 0; s < v->kernel; s++)
-            if (reaches(v, py, r) && reaches(v, px, s)) {
-                d.at.ty[d.at.taps] = (py + v->pad - r) / stride;
-                d.at.tx[d.at.taps++] = (px + v->pad - s) / stride;
-            }
+        for (int s = 0; s < v->kernel; s++) {
+            int oy = (py + v->pad - r) / stride, ox = (px + v->pad - s) / stride;
+            if (reaches(v, py, r) && reaches(v, px, s) && (!one || (inside(oy, out_H) && inside(ox, out_W))))
+                add_tap(&d, oy, ox, r * v->kernel + s);
+        }
     d.runs = d.in_blocks * d.at.taps;
     if (d.runs)
         set_chunk(g, &d);
@@ -109,21 +146,19 @@ static direction class_direction(const graph *g, const vertex *v, const vertex *
 
 static void plan_classes(const graph *g, const vertex *v, const vertex *x, conv *c)
 {
-    size_t w_at = 0, L = (size_t)g->k->lanes;
+    bool one = v->kernel > 1 && x->pixels <= SMALL_MAP;
+    int down = one ? x->H : v->stride, across = one ? x->W : v->stride;
 
     c->covers = true;
-    for (int py = 0; py < v->stride; py++)
-        for (int px = 0; px < v->stride; px++) {
-            direction d = class_direction(g, v, x, py, px);
+    for (int py = 0; py < down; py++)
+        for (int px = 0; px < across; px++) {
+            direction d = class_direction(g, v, x, one, py, px);
             if (d.at.H < 1 || d.at.W < 1)
                 continue;
-            if (d.at.taps == 0) {
+            if (d.at.taps == 0)
                 c->covers = false;
-                continue;
-            }
-            d.w_at = w_at;
-            w_at += (size_t)d.out_blocks * d.runs * L * L;
-            c->classes[c->class_count++] = d;
+            else
+                c->classes[c->class_count++] = d;
         }
 }
 
@@ -131,6 +166,17 @@ static void plan_classes(const graph *g, const vertex *v, const vertex *x, conv 
 static size_t direction_scratch(const graph *g, const direction *d)
 {
     return line_up(panel_floats(g, d)) + line_up((size_t)d->chunk * sizeof(size_t) / sizeof(float));
+}
+
+/* A panel of the input and one of the output's gradient. */
+static size_t stage_floats(const graph *g, const direction *d)
+{
+    return panel_floats(g, d) + (size_t)d->out_blocks * d->chunk * g->k->lanes;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
 }
 
 /* Room for the folded weights and bias behind the plan. */
@@ -165,7 +211,7 @@ static void plan_winograd(graph *g, op *o, const vertex *v, const vertex *x, dou
 int conv2d_plan(graph *g, op *o, err *e)
 {
     const vertex *v = &g->vertices[o->v], *x = &g->vertices[o->x];
-    size_t L = (size_t)g->k->lanes;
+    size_t stage = 0;
     double gflop = 2e-9 * v->C * v->pixels * (double)g->params[v->param[0]].info.fan_in;
     bool winograd = winograd_fits(v, x) && g->params[v->param[0]].layout == LAYOUT_BLOCKED;
     conv *c = new_conv(g, v, x, winograd);
@@ -179,15 +225,17 @@ int conv2d_plan(graph *g, op *o, err *e)
         plan_winograd(g, o, v, x, gflop);
         return 0;
     }
-    c->forward = forward_direction(g, v, x);
-    o->scratch = direction_scratch(g, &c->forward);
+    plan_forward(g, v, x, c);
+    for (int i = 0; i < c->forward_count; i++) {
+        o->scratch = larger(o->scratch, direction_scratch(g, &c->forward[i]));
+        stage = larger(stage, stage_floats(g, &c->forward[i]));
+    }
     op_report(g, o, 0, "panel", gflop);
     if (g->use != GRAPH_TRAIN)
         return 0;
 
     o->keep_x = true;
     op_report(g, o, 2, "panel", gflop);
-    size_t stage = panel_floats(g, &c->forward) + (size_t)v->blocks * c->forward.chunk * L;
     c->panels = (int)(STAGE_FLOATS / stage);
     if (c->panels < 1)
         c->panels = 1;
@@ -195,18 +243,13 @@ int conv2d_plan(graph *g, op *o, err *e)
     if (!o->x_grad)
         return 0;
 
-    op_report(g, o, 1, c->forward.plain ? "plain loops" : "panel", gflop);
-    if (!c->forward.plain)
-        plan_classes(g, v, x, c);
-    size_t weights = 0;
-    for (int i = 0; i < c->class_count; i++) {
-        const direction *d = &c->classes[i];
-        if (o->scratch < direction_scratch(g, d))
-            o->scratch = direction_scratch(g, d);
-        weights = d->w_at + (size_t)d->out_blocks * d->runs * L * L;
-    }
-    if (o->shared < weights)
-        o->shared = weights;
+    op_report(g, o, 1, c->forward[0].plain ? "plain loops" : "panel", gflop);
+    if (c->forward[0].plain)
+        return 0;
+    plan_classes(g, v, x, c);
+    for (int i = 0; i < c->class_count; i++)
+        o->scratch = larger(o->scratch, direction_scratch(g, &c->classes[i]));
+    o->shared = larger(o->shared, g->params[v->param[0]].info.count); /* the transposed weights */
     return 0;
 }
 
@@ -256,11 +299,17 @@ static void output_places(const graph *g, const direction *d, int64_t first, int
     }
 }
 
+static taps_used used_taps(const direction *d)
+{
+    return (taps_used){d->at.taps < d->all_taps ? d->tap : NULL, d->at.taps, d->all_taps};
+}
+
 static void direction_job(void *arg, int job, int thread)
 {
     const conv_run *r = arg;
     const graph *g = r->g;
     const direction *d = r->directions;
+    int slice = job;
 
     while (job >= direction_jobs(d, r->rows))
         job -= direction_jobs(d++, r->rows);
@@ -273,26 +322,31 @@ static void direction_job(void *arg, int job, int thread)
 
     pack_args p = {.at = &d->at, .src = r->src, .blocks = d->in_blocks, .H = d->in_H, .W = d->in_W, .panel = panel,
                    .pitch = d->chunk, .pre = r->pre};
-    float *stats = r->stats ? r->stats + (size_t)job * d->out_blocks * STAT_ROWS * L : NULL;
+    float *stats = r->stats ? r->stats + (size_t)slice * d->out_blocks * STAT_ROWS * L : NULL;
 
     if (stats)
         memset(stats, 0, (size_t)d->out_blocks * STAT_ROWS * L * sizeof *stats);
     (d->plain ? g->k->pack_plain : g->k->pack)(&p, first, pixels);
     output_places(g, d, first, pixels, places);
-    gemm_args m = {.a = panel, .a_run = (size_t)d->chunk * L, .runs = d->runs, .w = r->weights + d->w_at,
-                   .w_block = (size_t)d->runs * L * (d->plain ? 1 : L), .pixels = pixels, .blocks = d->out_blocks,
+    gemm_args m = {.a = panel, .a_run = (size_t)d->chunk * L, .runs = d->runs, .w = r->weights,
+                   .w_block = (size_t)d->in_blocks * d->all_taps * L * (d->plain ? 1 : L), .used = used_taps(d), .pixels = pixels, .blocks = d->out_blocks,
                    .out = r->out, .out_block = (size_t)d->at.out_H * d->at.out_W * L, .out_pixel = places,
                    .bias = r->bias, .add = r->add, .relu = r->relu, .stats = stats};
     (d->plain ? g->k->gemm_plain : g->k->gemm)(&m);
 }
 
-static void run_directions(conv_run *r)
+static int all_jobs(const direction *directions, int count, int rows)
 {
     int jobs = 0;
 
-    for (int i = 0; i < r->count; i++)
-        jobs += direction_jobs(&r->directions[i], r->rows);
-    team_run(r->g->team, jobs, direction_job, r);
+    for (int i = 0; i < count; i++)
+        jobs += direction_jobs(&directions[i], rows);
+    return jobs;
+}
+
+static void run_directions(conv_run *r)
+{
+    team_run(r->g->team, all_jobs(r->directions, r->count, r->rows), direction_job, r);
 }
 
 /* Floats of the weights that lead to one block of outputs. */
@@ -346,7 +400,9 @@ int conv2d_stat_slices(const graph *g, const op *o, int rows)
 {
     const conv *c = o->state;
 
-    return c->winograd ? winograd_jobs(g, &g->vertices[o->v], &g->vertices[o->x], rows) : direction_jobs(&c->forward, rows);
+    if (c->winograd)
+        return winograd_jobs(g, &g->vertices[o->v], &g->vertices[o->x], rows);
+    return all_jobs(c->forward, c->forward_count, rows);
 }
 
 /* What the layer reads, and the normalisation to apply to it. */
@@ -357,7 +413,7 @@ static const float *source_of(const graph *g, const op *o, affine *pre)
     *pre = o->pre ? batchnorm_affine(o->pre) : (affine){NULL, NULL};
     if (o->pre)
         return value_of(g, o->pre->x);
-    return !c->winograd && c->forward.plain ? g->vertices[o->x].plain_value : value_of(g, o->x);
+    return !c->winograd && c->forward[0].plain ? g->vertices[o->x].plain_value : value_of(g, o->x);
 }
 
 /* (N, C, H, W) -> (N, K, H', W') */
@@ -383,7 +439,8 @@ void conv2d_forward(graph *g, op *o, int n)
                                           .relu = o->relu});
         return;
     }
-    run_directions(&(conv_run){.g = g, .o = o, .c = c, .directions = &c->forward, .count = 1, .rows = graph_rows(g, o->v, n),
+    run_directions(&(conv_run){.g = g, .o = o, .c = c, .directions = c->forward, .count = c->forward_count,
+                               .rows = graph_rows(g, o->v, n),
                                .src = src, .pre = pre, .stats = stats,
                                .weights = infer ? c->folded : weights_of(g, v), .bias = bias, .out = y, .add = add,
                                .relu = o->relu});
@@ -391,26 +448,19 @@ void conv2d_forward(graph *g, op *o, int n)
 
 /* ---- Gradient of the data ------------------------------------------------------------ */
 
-/* Weights of class d as [C/L][K/L][taps of the class][L of K][L of C]. */
+/* The weights as [C/L][K/L][taps][L of K][L of C]. */
 static void transpose_job(void *arg, int cb, int thread)
 {
     const conv_run *r = arg;
     const vertex *v = &r->g->vertices[r->o->v];
-    size_t L = (size_t)r->g->k->lanes, taps = (size_t)v->kernel * v->kernel;
+    size_t square = (size_t)r->g->k->lanes * r->g->k->lanes, taps = (size_t)v->kernel * v->kernel;
+    size_t blocks = r->g->vertices[r->o->x].blocks;
+    float *dst = r->g->shared + cb * v->blocks * taps * square;
 
     (void)thread;
-    for (int i = 0; i < r->c->class_count; i++) {
-        const direction *d = &r->c->classes[i];
-        float *dst = r->g->shared + d->w_at + (size_t)cb * d->runs * L * L;
-        for (int kb = 0; kb < d->in_blocks; kb++) {
-            const float *src = r->weights + ((size_t)kb * d->out_blocks + cb) * taps * L * L;
-            for (int t = 0; t < (int)taps; t++)
-                if (reaches(v, d->at.out_y, t / v->kernel) && reaches(v, d->at.out_x, t % v->kernel)) {
-                    r->g->k->transpose(src + t * L * L, dst);
-                    dst += L * L;
-                }
-        }
-    }
+    for (int kb = 0; kb < v->blocks; kb++)
+        for (size_t t = 0; t < taps; t++, dst += square)
+            r->g->k->transpose(r->weights + ((kb * blocks + cb) * taps + t) * square, dst);
 }
 
 /* For tests: a stem's input gradient, (N, C, H, W) blocked, by plain loops. */
@@ -461,7 +511,7 @@ static void backward_data(graph *g, op *o, int rows)
                                                 .weights = r.weights, .out = r.out, .add = r.add});
         return;
     }
-    if (c->forward.plain) {
+    if (c->forward[0].plain) {
         team_run(g->team, rows, stem_data_job, &r);
         return;
     }
@@ -481,6 +531,7 @@ typedef struct stage {
     const float *x, *dy;
     affine pre; /* applied to x */
     float *dw, *dbias;
+    bool accumulate;
     int64_t first, total; /* pixels */
     int rows, count;         /* panels in this stage */
     float *panels, *outputs; /* [panels] of input panels and of dy [K/L][chunk][L] */
@@ -497,7 +548,7 @@ static void stage_pack_job(void *arg, int panel, int thread)
 {
     const stage *s = arg;
     const direction *d = s->d;
-    const lattice dy_at = {.H = d->at.H, .W = d->at.W, .step = 1, .taps = 1};
+    const lattice dy_at = {.H = d->at.H, .W = d->at.W, .step = 1, .taps = 1, .ty = {d->at.out_y}, .tx = {d->at.out_x}};
     int64_t first;
     int pixels = stage_pixels(s, panel, &first);
 
@@ -505,7 +556,7 @@ static void stage_pack_job(void *arg, int panel, int thread)
     pack_args p = {.at = &d->at, .src = s->x, .blocks = d->in_blocks, .H = d->in_H, .W = d->in_W,
                    .panel = s->panels + (size_t)panel * panel_floats(s->g, d), .pitch = d->chunk, .pre = s->pre};
     (d->plain ? s->g->k->pack_plain : s->g->k->pack)(&p, first, pixels);
-    p = (pack_args){.at = &dy_at, .src = s->dy, .blocks = d->out_blocks, .H = d->at.H, .W = d->at.W,
+    p = (pack_args){.at = &dy_at, .src = s->dy, .blocks = d->out_blocks, .H = d->at.out_H, .W = d->at.out_W,
                     .panel = s->outputs + (size_t)panel * d->out_blocks * d->chunk * s->g->k->lanes, .pitch = d->chunk};
     s->g->k->pack(&p, first, pixels);
 }
@@ -532,7 +583,8 @@ static void stage_product_job(void *arg, int job, int thread)
                         .runs = d->runs - run < job_runs(d) ? d->runs - run : job_runs(d),
                         .d = s->outputs + ((size_t)i * d->out_blocks + kb) * block, .d_block = block,
                         .pixels = stage_pixels(s, i, &first), .blocks = d->out_blocks - kb < 2 ? 1 : 2,
-                        .dw_block = (size_t)d->runs * L * (d->plain ? 1 : L), .accumulate = s->first > 0 || i > 0};
+                        .dw_block = (size_t)d->in_blocks * d->all_taps * L * (d->plain ? 1 : L), .used = used_taps(d),
+                        .accumulate = s->accumulate || i > 0};
         w.dw = s->dw + kb * w.dw_block;
         (d->plain ? s->g->k->wgrad_plain : s->g->k->wgrad)(&w);
     }
@@ -552,26 +604,41 @@ static void bias_job(void *arg, int kb, int thread)
  * weights. An element is summed by one thread in the order of the pixels,
  * so the result does not depend on the number of threads.
  */
+static void run_stages(graph *g, const conv *c, stage *s)
+{
+    const direction *d = s->d;
+
+    s->outputs = s->panels + (size_t)c->panels * panel_floats(g, d);
+    s->total = (int64_t)s->rows * d->at.H * d->at.W;
+    for (s->first = 0; s->first < s->total; s->first += (int64_t)c->panels * d->chunk) {
+        int64_t left = (s->total - s->first + d->chunk - 1) / d->chunk;
+        s->count = left < c->panels ? (int)left : c->panels;
+        team_run(g->team, s->count, stage_pack_job, s);
+        team_run(g->team, ceil_div(d->runs, job_runs(d)) * ceil_div(d->out_blocks, 2), stage_product_job, s);
+        s->accumulate = true;
+    }
+}
+
 static void backward_weights(graph *g, op *o, int rows)
 {
     const vertex *v = &g->vertices[o->v];
     const conv *c = o->state;
-    const direction *d = &c->forward;
-    stage s = {.g = g, .v = v, .d = d, .dy = grad_of(g, o->y), .rows = rows, .total = (int64_t)rows * v->pixels,
-               .x = d->plain ? g->vertices[o->x].plain_value : value_of(g, o->x),
-               .dw = g->grads + g->params[v->param[0]].info.offset, .panels = g->shared,
-               .outputs = g->shared + (size_t)c->panels * panel_floats(g, d)};
+    stage s = {.g = g, .v = v, .dy = grad_of(g, o->y), .rows = rows, .dw = g->grads + g->params[v->param[0]].info.offset,
+               .panels = g->shared};
 
     s.x = source_of(g, o, &s.pre);
     if (c->winograd)
         winograd_backward_weights(&(winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = rows, .src = s.x,
                                                    .pre = s.pre}, s.dy,
                                   s.dw);
-    for (; !c->winograd && s.first < s.total; s.first += (int64_t)c->panels * d->chunk) {
-        int64_t left = (s.total - s.first + d->chunk - 1) / d->chunk;
-        s.count = left < c->panels ? (int)left : c->panels;
-        team_run(g->team, s.count, stage_pack_job, &s);
-        team_run(g->team, ceil_div(d->runs, job_runs(d)) * ceil_div(d->out_blocks, 2), stage_product_job, &s);
+    /* Several directions: each has some of the taps. */
+    if (c->forward_count > 1) {
+        memset(s.dw, 0, g->params[v->param[0]].info.count * sizeof(float));
+        s.accumulate = true;
+    }
+    for (int i = 0; i < c->forward_count; i++) {
+        s.d = &c->forward[i];
+        run_stages(g, c, &s);
     }
     if (v->param[1] >= 0) {
         s.dbias = g->grads + g->params[v->param[1]].info.offset;
