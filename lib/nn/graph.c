@@ -742,6 +742,32 @@ const float *graph_input_grad(graph *g, node x)
     return g->vertices[x].plain_grad;
 }
 
+/* ---- Losses ------------------------------------------------------------------------ */
+
+typedef struct graph_jobs {
+    graph *g;
+    int jobs;
+    team_job *fn;
+    void *arg;
+} graph_jobs;
+
+static void run_jobs(void *arg)
+{
+    graph_jobs *j = arg;
+
+    team_run(j->g->team, j->jobs, j->fn, j->arg);
+}
+
+void graph_run(graph *g, int jobs, void (*fn)(void *arg, int job, int thread), void *arg)
+{
+    team_call(g->team, run_jobs, &(graph_jobs){g, jobs, fn, arg});
+}
+
+int graph_threads(const graph *g)
+{
+    return team_threads(g->team);
+}
+
 /* ---- Profile ----------------------------------------------------------------------- */
 
 void graph_profile(graph *g, bool on)

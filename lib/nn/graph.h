@@ -147,6 +147,10 @@ int graph_backward(graph *g, err *e);
 void graph_want_input_grad(graph *g, node x);
 const float *graph_input_grad(graph *g, node x);
 
+/* Jobs of a loss on the engine's threads: fn(arg, job, thread) for each job, thread below graph_threads(); see team.h. */
+void graph_run(graph *g, int jobs, void (*fn)(void *arg, int job, int thread), void *arg);
+int graph_threads(const graph *g);
+
 /* What runs where: layer, pass, kernel's name, GFLOP; and, while profiling, seconds. For --profile and for refusing reference kernels. */
 typedef struct layer_report {
     const char *name, *kernel;

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
-extern const objective_type objective_classify;
+extern const objective_type objective_classify, objective_contrast;
 
 static const objective_type *const types[] = {
     &objective_classify,
+    &objective_contrast,
 };
 enum { TYPES = sizeof types / sizeof *types };
 

@@ -7,8 +7,6 @@
  */
 #include "pretext/tasks.h"
 
-#include <string.h>
-
 static int declare(pretext *p, header *h, err *e)
 {
     int64_t shape[4];
@@ -41,12 +39,8 @@ static int labels_sample(const pretext *p, const sample *in, frame *out, int wor
     if (pretext_get_images(in, &x, e))
         return -1;
 
-    int64_t shape[4] = {x.n, x.height, x.width, x.channels};
-    uint8_t *input = frame_tensor(out, "input", DT_U1, 4, shape);
-    if (input)
-        memcpy(input, x.data, (size_t)(x.n * x.height * x.width * x.channels));
-
-    uint8_t *target = frame_tensor(out, "target", DT_I4, 1, shape);
+    pretext_put_input(out, &x);
+    uint8_t *target = frame_tensor(out, "target", DT_I4, 1, &x.n);
     for (int64_t k = 0; target && k < x.n; k++)
         pretext_store_i4(target + 4 * k, (int32_t)label->i);
     return 0;

@@ -12,6 +12,7 @@ const pretext_task *const pretext_tasks[] = {
     &pretext_jigsaw,
     &pretext_context,
     &pretext_labels,
+    &pretext_contrast,
     NULL,
 };
 
@@ -223,6 +224,15 @@ int pretext_declared(const header *h, int64_t shape[4], err *e)
         if (shape[i] < -1 || shape[i] > INT32_MAX)
             return err_set(e, ERR_INPUT, "the header declares an impossible size for '%s'", name);
     return 0;
+}
+
+void pretext_put_input(frame *out, const pretext_images *x)
+{
+    int64_t shape[4] = {x->n, x->height, x->width, x->channels};
+    uint8_t *input = frame_tensor(out, "input", DT_U1, 4, shape);
+
+    if (input)
+        memcpy(input, x->data, (size_t)(x->n * x->height * x->width * x->channels));
 }
 
 void pretext_store_i4(uint8_t *at, int32_t v)

@@ -93,6 +93,9 @@ int pretext_get_images(const sample *in, pretext_images *x, err *e);
 /* The same shape [n, H, W, C] as the header declares it, -1 where it varies. */
 int pretext_declared(const header *h, int64_t shape[4], err *e);
 
+/* Those images, unchanged, as the field `input`. */
+void pretext_put_input(frame *out, const pretext_images *x);
+
 /* One little-endian <i4 into a tensor's (unaligned) bytes. */
 void pretext_store_i4(uint8_t *at, int32_t v);
 

@@ -8,5 +8,6 @@ extern const pretext_task pretext_rotate;
 extern const pretext_task pretext_jigsaw;
 extern const pretext_task pretext_context;
 extern const pretext_task pretext_labels;
+extern const pretext_task pretext_contrast;
 
 #endif

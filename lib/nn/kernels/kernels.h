@@ -136,6 +136,18 @@ typedef struct winograd_args {
     float *stats;
 } winograd_args;
 
+/*
+ * c[i][j] (+)= sum over k of a[i][k] b[k][j], in double precision, the sum in order. `columns` is a
+ * multiple of 8; b and c begin on 64 bytes and their rows are multiples of 8 apart.
+ */
+typedef struct product_args {
+    const double *a, *b;
+    double *c;
+    size_t a_row, b_row, c_row; /* distances of rows, in doubles */
+    int rows, columns, depth;
+    bool accumulate;
+} product_args;
+
 typedef struct kernels {
     const char *name;
     int lanes;
@@ -182,6 +194,8 @@ typedef struct kernels {
     /* Between blocked rows of one plane group and plain (C, pixels) order. */
     void (*to_plain)(const float *x, int C, int pixels, float *dst);
     void (*from_plain)(const float *src, int C, int pixels, float *x);
+
+    void (*product)(const product_args *p);
 } kernels;
 
 /* The fastest set that this processor has, or the one that the environment's SSL_CPU names. NULL and *e set if it cannot be had. */

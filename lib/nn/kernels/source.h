@@ -9,6 +9,7 @@
 #include "nn/kernels/norm.h"
 #include "nn/kernels/pack.h"
 #include "nn/kernels/pool.h"
+#include "nn/kernels/product.h"
 #include "nn/kernels/winograd.h"
 
 const kernels KERNELS = {
@@ -42,4 +43,5 @@ const kernels KERNELS = {
     .sum = sum,
     .to_plain = to_plain,
     .from_plain = from_plain,
+    .product = product,
 };
