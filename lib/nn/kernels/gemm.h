@@ -11,19 +11,20 @@ INLINE size_t weight_run(const taps_used *u, int run)
     return u->tap ? (size_t)(run / u->taps) * u->all + u->tap[run % u->taps] : (size_t)run;
 }
 
-/* PLAIN: the reduction runs over rows of one element, PLAIN_PIXELS apart, instead of over runs of LANES channels. */
+/* PLAIN: a run of the reduction is one row of elements, instead of LANES channels. */
 INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a, const float *w, const int P,
                      const int Q, const bool plain)
 {
     size_t next = Q > 1 ? g->w_block : 0;
 
     if (plain) {
-        for (int r = 0; r < g->runs; r++, a += PLAIN_PIXELS, w += LANES) {
+        for (int r = 0; r < g->runs; r++, w += LANES) {
+            const float *row = a + g->rows[r];
             vec v0 = load(w), v1 = load(w + next);
             UNROLL for (int p = 0; p < P; p++) {
-                acc[p][0] += v0 * a[p];
+                acc[p][0] += v0 * row[p];
                 if (Q > 1)
-                    acc[p][1] += v1 * a[p];
+                    acc[p][1] += v1 * row[p];
             }
         }
         return;
@@ -122,32 +123,36 @@ static void gemm_plain(const gemm_args *g)
     gemm_blocks(g, true);
 }
 
-/* P rows of the reduction (channels of one run, or rows of a plain panel) times Q blocks, summed over the pixels. */
-INLINE void wgrad_tile(const wgrad_args *w, const float *a, const float *d, float *dw, const int P, const int Q, const bool plain)
+/* Partial sums are added to the total, rather than continued: shorter sums round less. */
+INLINE void wgrad_store(vec acc[8][2], float *dw, size_t dw_block, bool accumulate, const int P, const int Q)
+{
+    UNROLL for (int i = 0; i < P; i++)
+        UNROLL for (int q = 0; q < Q; q++) {
+            float *to = dw + q * dw_block + i * LANES;
+            if (accumulate)
+                acc[i][q] += load(to);
+            store(to, acc[i][q]);
+        }
+}
+
+/* P channels of one run times Q blocks, summed over the pixels. */
+INLINE void wgrad_tile(const wgrad_args *w, const float *a, const float *d, float *dw, const int P, const int Q)
 {
     vec acc[8][2];
+    const float *d1 = d + (Q > 1 ? w->d_block : 0);
 
     UNROLL for (int i = 0; i < P; i++)
         UNROLL for (int q = 0; q < Q; q++)
             acc[i][q] = (vec){0};
-    const float *d1 = d + (Q > 1 ? w->d_block : 0);
-    for (int p = 0; p < w->pixels; p++, d += LANES, d1 += LANES, a += plain ? 1 : LANES) {
+    for (int p = 0; p < w->pixels; p++, d += LANES, d1 += LANES, a += LANES) {
         vec v0 = load(d), v1 = load(d1);
         UNROLL for (int i = 0; i < P; i++) {
-            float x = a[i * (plain ? PLAIN_PIXELS : 1)];
-            acc[i][0] += v0 * x;
+            acc[i][0] += v0 * a[i];
             if (Q > 1)
-                acc[i][1] += v1 * x;
+                acc[i][1] += v1 * a[i];
         }
     }
-    /* Partial sums are added to the total, rather than continued: shorter sums round less. */
-    UNROLL for (int i = 0; i < P; i++)
-        UNROLL for (int q = 0; q < Q; q++) {
-            float *to = dw + q * w->dw_block + i * LANES;
-            if (w->accumulate)
-                acc[i][q] += load(to);
-            store(to, acc[i][q]);
-        }
+    wgrad_store(acc, dw, w->dw_block, w->accumulate, P, Q);
 }
 
 INLINE void wgrad_run(const wgrad_args *w, int run, int block, const int Q)
@@ -156,7 +161,7 @@ INLINE void wgrad_run(const wgrad_args *w, int run, int block, const int Q)
 
     for (int c = 0; c < LANES; c += P)
         wgrad_tile(w, w->a + run * w->a_run + c, w->d + (size_t)block * w->d_block,
-                   w->dw + (size_t)block * w->dw_block + (weight_run(&w->used, run) * LANES + c) * LANES, P, Q, false);
+                   w->dw + (size_t)block * w->dw_block + (weight_run(&w->used, run) * LANES + c) * LANES, P, Q);
 }
 
 static void wgrad(const wgrad_args *w)
@@ -170,19 +175,48 @@ static void wgrad(const wgrad_args *w)
         }
 }
 
-INLINE void wgrad_plain_rows(const wgrad_args *w, int block, const int Q)
+/* P runs from the given one times Q blocks, summed over the lines' pixels. */
+INLINE void wgrad_plain_tile(const wgrad_plain_args *w, int run, int block, const int P, const int Q)
 {
-    int r = w->first, end = w->first + w->runs;
-    const float *d = w->d + (size_t)block * w->d_block;
-    float *dw = w->dw + (size_t)block * w->dw_block;
+    vec acc[8][2];
 
-    for (; r + 4 <= end; r += 4)
-        wgrad_tile(w, w->a + r * PLAIN_PIXELS, d, dw + r * LANES, 4, Q, true);
-    for (; r < end; r++)
-        wgrad_tile(w, w->a + r * PLAIN_PIXELS, d, dw + r * LANES, 1, Q, true);
+    UNROLL for (int i = 0; i < P; i++)
+        UNROLL for (int q = 0; q < Q; q++)
+            acc[i][q] = (vec){0};
+    for (int l = 0; l < w->lines; l++) {
+        const float *d = w->d + block * w->d_block + l * w->d_line, *d1 = d + (Q > 1 ? w->d_block : 0);
+        const float *a[8];
+        UNROLL for (int i = 0; i < P; i++)
+            a[i] = w->a + w->rows[run + i] + l * w->a_line;
+        for (int p = 0; p < w->pixels; p++, d += LANES, d1 += LANES) {
+            vec v0 = load(d), v1 = load(d1);
+            UNROLL for (int i = 0; i < P; i++) {
+                acc[i][0] += v0 * a[i][p];
+                if (Q > 1)
+                    acc[i][1] += v1 * a[i][p];
+            }
+        }
+    }
+    wgrad_store(acc, w->dw + block * w->dw_block + (size_t)run * LANES, w->dw_block, w->accumulate, P, Q);
 }
 
-static void wgrad_plain(const wgrad_args *w)
+INLINE void wgrad_plain_rows(const wgrad_plain_args *w, int block, const int Q)
+{
+    int r = 0;
+
+#if TILE_PIXELS >= 8
+    for (; r + 8 <= w->runs; r += 8)
+        wgrad_plain_tile(w, r, block, 8, Q);
+#endif
+    for (; r + 4 <= w->runs; r += 4)
+        wgrad_plain_tile(w, r, block, 4, Q);
+    for (; r + 2 <= w->runs; r += 2)
+        wgrad_plain_tile(w, r, block, 2, Q);
+    for (; r < w->runs; r++)
+        wgrad_plain_tile(w, r, block, 1, Q);
+}
+
+static void wgrad_plain(const wgrad_plain_args *w)
 {
     for (int k = 0; k < w->blocks; k += 2) {
         if (k + 1 < w->blocks)

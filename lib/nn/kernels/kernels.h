@@ -7,7 +7,7 @@
  * L; a vector (N, D) is a map with H = W = 1, which is plain rows padded to L.
  * "Pixel" below means one position of a map, or one row of a vector.
  *
- * Every convolution and linear layer is two steps: pack() gathers, for a run
+ * A convolution or linear layer is two steps: pack() gathers, for a run
  * of output pixels, the input under each tap into a panel; gemm() multiplies
  * the panel by the weights. wgrad() multiplies the same panel by the output's
  * gradient. Winograd's 36 products are the same gemm() and wgrad().
@@ -24,7 +24,6 @@
 enum {
     MAX_LANES = 16,
     MAX_TAPS = 121,     /* an 11x11 convolution */
-    PLAIN_PIXELS = 112, /* pixels of a panel of plain (unblocked) input: the distance of its rows */
     STAT_ROWS = 4       /* rows of L floats that statistics take a channel block: count, pivot, sum, sum of squares */
 };
 
@@ -60,8 +59,9 @@ typedef struct taps_used {
 
 /* out[p][k] = sum over r, c of a[r][p][c] w[k][r][c], for `pixels` pixels and `blocks` blocks of L output channels. */
 typedef struct gemm_args {
-    const float *a; /* [runs][a_run / L][L]; plain: [runs][PLAIN_PIXELS] */
+    const float *a; /* [runs][a_run / L][L] */
     size_t a_run;
+    const size_t *rows; /* plain: a run is of one channel, pixel p of run r at a[rows[r] + p] */
     int runs;
     const float *w; /* [blocks] at distance w_block of [runs][L][L]; plain: [runs][L] */
     size_t w_block;
@@ -90,6 +90,20 @@ typedef struct wgrad_args {
     taps_used used; /* which of dw's runs; not for plain */
     bool accumulate;
 } wgrad_args;
+
+/* The same for runs of one channel, summed over lines of pixels: line l of run r at a[rows[r] + l * a_line]. */
+typedef struct wgrad_plain_args {
+    const float *a;
+    const size_t *rows;
+    size_t a_line;
+    int runs, lines, pixels;
+    const float *d; /* [blocks] at distance d_block of lines at distance d_line of [pixels][L] */
+    size_t d_block, d_line;
+    int blocks;
+    float *dw; /* [blocks] at distance dw_block of [runs][L] */
+    size_t dw_block;
+    bool accumulate;
+} wgrad_plain_args;
 
 /*
  * Batch normalisation of rows of maps, with a residual and a ReLU fused:
@@ -154,11 +168,10 @@ typedef struct kernels {
     int tile; /* gemm is fastest on multiples of this many pixels */
 
     void (*pack)(const pack_args *p, int64_t first, int count);
-    void (*pack_plain)(const pack_args *p, int64_t first, int count); /* src [N][blocks = C][H][W] -> panel [C][taps][PLAIN_PIXELS] */
     void (*gemm)(const gemm_args *g);
     void (*gemm_plain)(const gemm_args *g);
     void (*wgrad)(const wgrad_args *w);
-    void (*wgrad_plain)(const wgrad_args *w);
+    void (*wgrad_plain)(const wgrad_plain_args *w);
 
     /* Tiles first..first+count-1: of the input, of the output's gradient (src), and from products to the output. */
     void (*winograd_input)(const winograd_args *w, const float *src, int64_t first, int count);

@@ -54,35 +54,3 @@ static void pack(const pack_args *p, int64_t first, int count)
         i += run;
     }
 }
-
-static void pack_plain(const pack_args *p, int64_t first, int count)
-{
-    const lattice *at = p->at;
-
-    for (int i = 0; i < count;) {
-        int64_t q = first + i;
-        int x = (int)(q % at->W), y = (int)(q / at->W % at->H);
-        int64_t n = q / at->W / at->H;
-        int run = at->W - x < count - i ? at->W - x : count - i;
-        float *dst = p->panel + i;
-
-        for (int c = 0; c < p->blocks; c++) {
-            const float *map = p->src + ((size_t)n * p->blocks + c) * p->H * p->W;
-            for (int t = 0; t < at->taps; t++, dst += PLAIN_PIXELS) {
-                int iy = y * at->step + at->ty[t], ix = x * at->step + at->tx[t], j = 0;
-                if (iy < 0 || iy >= p->H) {
-                    memset(dst, 0, (size_t)run * sizeof(float));
-                    continue;
-                }
-                const float *row = map + (size_t)iy * p->W;
-                for (; j < run && ix < 0; j++, ix += at->step)
-                    dst[j] = 0;
-                for (; j < run && ix < p->W; j++, ix += at->step)
-                    dst[j] = row[ix];
-                for (; j < run; j++)
-                    dst[j] = 0;
-            }
-        }
-        i += run;
-    }
-}

@@ -17,7 +17,6 @@ const kernels KERNELS = {
     .lanes = LANES,
     .tile = TILE_PIXELS,
     .pack = pack,
-    .pack_plain = pack_plain,
     .gemm = gemm,
     .gemm_plain = gemm_plain,
     .wgrad = wgrad,

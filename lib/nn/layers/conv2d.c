@@ -14,6 +14,7 @@
 #include "nn/layers/conv2d.h"
 
 #include "nn/layers/batchnorm.h"
+#include "nn/layers/stem.h"
 #include "nn/layers/winograd.h"
 #include "nn/reference.h"
 
@@ -32,9 +33,8 @@ enum {
 /* A convolution in one direction: panels of src under a lattice, times weights, to out. */
 typedef struct direction {
     lattice at;
-    int in_blocks, in_H, in_W; /* of src; blocks is C for plain input */
+    int in_blocks, in_H, in_W; /* of src */
     int out_blocks;
-    bool plain;
     int tap[MAX_TAPS]; /* of the kernel, for each of the lattice's */
     int all_taps;      /* of the kernel */
     int runs;          /* of the reduction: in_blocks * taps */
@@ -48,7 +48,7 @@ typedef struct conv {
     int class_count;
     bool covers;                    /* the classes write every input pixel */
     int panels;                     /* of a stage of the weights' gradient */
-    bool winograd;                  /* instead of all of the above */
+    bool winograd, stem;            /* instead of all of the above */
     /* For inference: weights (transformed, for Winograd) and bias with the normalisation folded in. */
     float *folded, *bias;
     uint64_t version; /* of the weights that were folded */
@@ -56,7 +56,7 @@ typedef struct conv {
 
 static size_t panel_floats(const graph *g, const direction *d)
 {
-    return d->plain ? (size_t)d->runs * PLAIN_PIXELS : (size_t)d->runs * d->chunk * g->k->lanes;
+    return (size_t)d->runs * d->chunk * g->k->lanes;
 }
 
 static void set_chunk(const graph *g, direction *d)
@@ -65,7 +65,7 @@ static void set_chunk(const graph *g, direction *d)
 
     if (pixels > MAX_PANEL_PIXELS)
         pixels = MAX_PANEL_PIXELS;
-    d->chunk = d->plain ? PLAIN_PIXELS : pixels < tile ? tile : pixels / tile * tile;
+    d->chunk = pixels < tile ? tile : pixels / tile * tile;
 }
 
 static void add_tap(direction *d, int y, int x, int tap)
@@ -94,8 +94,7 @@ static direction forward_direction(const graph *g, const vertex *v, const vertex
             if (!one || (inside(iy, H) && inside(ix, W)))
                 add_tap(&d, iy, ix, r * v->kernel + s);
         }
-    d.plain = g->params[v->param[0]].layout == LAYOUT_PLAIN;
-    d.in_blocks = d.plain ? x->C : x->blocks;
+    d.in_blocks = x->blocks;
     d.runs = d.in_blocks * d.at.taps;
     if (d.runs)
         set_chunk(g, &d);
@@ -106,7 +105,7 @@ static void plan_forward(const graph *g, const vertex *v, const vertex *x, conv 
 {
     direction whole = forward_direction(g, v, x, false, 0, 0);
 
-    for (int p = 0; v->kernel > 1 && !whole.plain && v->pixels <= SMALL_MAP && p < v->pixels; p++) {
+    for (int p = 0; v->kernel > 1 && v->pixels <= SMALL_MAP && p < v->pixels; p++) {
         direction d = forward_direction(g, v, x, true, p / v->W, p % v->W);
         if (d.at.taps > 0)
             c->forward[c->forward_count++] = d;
@@ -208,6 +207,18 @@ static void plan_winograd(graph *g, op *o, const vertex *v, const vertex *x, dou
         op_report(g, o, 1, "winograd", gflop);
 }
 
+static void plan_stem(graph *g, op *o, const vertex *v, const vertex *x, double gflop)
+{
+    o->keep_x = true;
+    o->scratch = stem_scratch(g, v, x);
+    o->shared = stem_shared(g, v, x);
+    op_report(g, o, 0, "stem", gflop);
+    if (g->use == GRAPH_TRAIN)
+        op_report(g, o, 2, "stem", gflop);
+    if (g->use == GRAPH_TRAIN && o->x_grad)
+        op_report(g, o, 1, "plain loops", gflop);
+}
+
 int conv2d_plan(graph *g, op *o, err *e)
 {
     const vertex *v = &g->vertices[o->v], *x = &g->vertices[o->x];
@@ -219,10 +230,15 @@ int conv2d_plan(graph *g, op *o, err *e)
     if (!c)
         return err_nomem(e);
     o->state = c;
+    c->stem = g->params[v->param[0]].layout == LAYOUT_PLAIN;
     if (v->stride * v->stride > MAX_CLASSES)
         return err_set(e, ERR_RUN, "a convolution of stride %d", v->stride);
     if (winograd) {
         plan_winograd(g, o, v, x, gflop);
+        return 0;
+    }
+    if (c->stem) {
+        plan_stem(g, o, v, x, gflop);
         return 0;
     }
     plan_forward(g, v, x, c);
@@ -243,9 +259,7 @@ int conv2d_plan(graph *g, op *o, err *e)
     if (!o->x_grad)
         return 0;
 
-    op_report(g, o, 1, c->forward[0].plain ? "plain loops" : "panel", gflop);
-    if (c->forward[0].plain)
-        return 0;
+    op_report(g, o, 1, "panel", gflop);
     plan_classes(g, v, x, c);
     for (int i = 0; i < c->class_count; i++)
         o->scratch = larger(o->scratch, direction_scratch(g, &c->classes[i]));
@@ -326,13 +340,13 @@ static void direction_job(void *arg, int job, int thread)
 
     if (stats)
         memset(stats, 0, (size_t)d->out_blocks * STAT_ROWS * L * sizeof *stats);
-    (d->plain ? g->k->pack_plain : g->k->pack)(&p, first, pixels);
+    g->k->pack(&p, first, pixels);
     output_places(g, d, first, pixels, places);
     gemm_args m = {.a = panel, .a_run = (size_t)d->chunk * L, .runs = d->runs, .w = r->weights,
-                   .w_block = (size_t)d->in_blocks * d->all_taps * L * (d->plain ? 1 : L), .used = used_taps(d), .pixels = pixels, .blocks = d->out_blocks,
+                   .w_block = (size_t)d->in_blocks * d->all_taps * L * L, .used = used_taps(d), .pixels = pixels, .blocks = d->out_blocks,
                    .out = r->out, .out_block = (size_t)d->at.out_H * d->at.out_W * L, .out_pixel = places,
                    .bias = r->bias, .add = r->add, .relu = r->relu, .stats = stats};
-    (d->plain ? g->k->gemm_plain : g->k->gemm)(&m);
+    g->k->gemm(&m);
 }
 
 static int all_jobs(const direction *directions, int count, int rows)
@@ -400,6 +414,8 @@ int conv2d_stat_slices(const graph *g, const op *o, int rows)
 {
     const conv *c = o->state;
 
+    if (c->stem)
+        return stem_jobs(&g->vertices[o->v], rows);
     if (c->winograd)
         return winograd_jobs(g, &g->vertices[o->v], &g->vertices[o->x], rows);
     return all_jobs(c->forward, c->forward_count, rows);
@@ -413,7 +429,7 @@ static const float *source_of(const graph *g, const op *o, affine *pre)
     *pre = o->pre ? batchnorm_affine(o->pre) : (affine){NULL, NULL};
     if (o->pre)
         return value_of(g, o->pre->x);
-    return !c->winograd && c->forward[0].plain ? g->vertices[o->x].plain_value : value_of(g, o->x);
+    return c->stem ? g->vertices[o->x].plain_value : value_of(g, o->x);
 }
 
 /* (N, C, H, W) -> (N, K, H', W') */
@@ -439,10 +455,16 @@ void conv2d_forward(graph *g, op *o, int n)
                                           .relu = o->relu});
         return;
     }
+    const float *weights = infer ? c->folded : weights_of(g, v);
+    if (c->stem) {
+        stem_forward(&(stem_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = graph_rows(g, o->v, n), .src = src,
+                                  .weights = weights, .bias = bias, .add = add, .relu = o->relu, .out = y, .stats = stats});
+        return;
+    }
     run_directions(&(conv_run){.g = g, .o = o, .c = c, .directions = c->forward, .count = c->forward_count,
                                .rows = graph_rows(g, o->v, n),
                                .src = src, .pre = pre, .stats = stats,
-                               .weights = infer ? c->folded : weights_of(g, v), .bias = bias, .out = y, .add = add,
+                               .weights = weights, .bias = bias, .out = y, .add = add,
                                .relu = o->relu});
 }
 
@@ -461,32 +483,6 @@ static void transpose_job(void *arg, int cb, int thread)
     for (int kb = 0; kb < v->blocks; kb++)
         for (size_t t = 0; t < taps; t++, dst += square)
             r->g->k->transpose(r->weights + ((kb * blocks + cb) * taps + t) * square, dst);
-}
-
-/* For tests: a stem's input gradient, (N, C, H, W) blocked, by plain loops. */
-static void stem_data_job(void *arg, int n, int thread)
-{
-    const conv_run *r = arg;
-    const vertex *v = &r->g->vertices[r->o->v], *x = &r->g->vertices[r->o->x];
-    int L = r->g->k->lanes;
-    const float *dy = r->src + (size_t)n * row_size(r->g, v);
-    float *dx = r->out + (size_t)n * row_size(r->g, x);
-    int taps = v->kernel * v->kernel;
-
-    (void)thread;
-    if (!r->add)
-        memset(dx, 0, row_size(r->g, x) * sizeof(float));
-    for (int k = 0; k < v->C; k++)
-        for (int p = 0; p < v->pixels; p++) {
-            float d = dy[((size_t)(k / L) * v->pixels + p) * L + k % L];
-            for (int c = 0; c < x->C; c++)
-                for (int t = 0; t < taps; t++) {
-                    int iy = p / v->W * v->stride + t / v->kernel - v->pad, ix = p % v->W * v->stride + t % v->kernel - v->pad;
-                    if (iy >= 0 && iy < x->H && ix >= 0 && ix < x->W)
-                        dx[((size_t)iy * x->W + ix) * L + c] +=
-                            d * r->weights[((size_t)(k / L) * x->C * taps + c * taps + t) * L + k % L];
-                }
-        }
 }
 
 static void clear_job(void *arg, int n, int thread)
@@ -511,8 +507,9 @@ static void backward_data(graph *g, op *o, int rows)
                                                 .weights = r.weights, .out = r.out, .add = r.add});
         return;
     }
-    if (c->forward[0].plain) {
-        team_run(g->team, rows, stem_data_job, &r);
+    if (c->stem) {
+        stem_backward_data(&(stem_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = rows, .src = r.src,
+                                        .weights = r.weights, .out = r.out, .add = r.add});
         return;
     }
     team_run(g->team, g->vertices[o->x].blocks, transpose_job, &r);
@@ -555,38 +552,33 @@ static void stage_pack_job(void *arg, int panel, int thread)
     (void)thread;
     pack_args p = {.at = &d->at, .src = s->x, .blocks = d->in_blocks, .H = d->in_H, .W = d->in_W,
                    .panel = s->panels + (size_t)panel * panel_floats(s->g, d), .pitch = d->chunk, .pre = s->pre};
-    (d->plain ? s->g->k->pack_plain : s->g->k->pack)(&p, first, pixels);
+    s->g->k->pack(&p, first, pixels);
     p = (pack_args){.at = &dy_at, .src = s->dy, .blocks = d->out_blocks, .H = d->at.out_H, .W = d->at.out_W,
                     .panel = s->outputs + (size_t)panel * d->out_blocks * d->chunk * s->g->k->lanes, .pitch = d->chunk};
     s->g->k->pack(&p, first, pixels);
 }
 
 /* A job of the products: a few runs of the reduction times two blocks of outputs. */
-enum { JOB_RUNS = 4, JOB_PLAIN_RUNS = 32 };
-
-static int job_runs(const direction *d)
-{
-    return d->plain ? JOB_PLAIN_RUNS : JOB_RUNS;
-}
+enum { JOB_RUNS = 4 };
 
 static void stage_product_job(void *arg, int job, int thread)
 {
     const stage *s = arg;
     const direction *d = s->d;
     size_t L = (size_t)s->g->k->lanes, block = (size_t)d->chunk * L;
-    int groups = ceil_div(d->runs, job_runs(d)), run = job % groups * job_runs(d), kb = job / groups * 2;
+    int groups = ceil_div(d->runs, JOB_RUNS), run = job % groups * JOB_RUNS, kb = job / groups * 2;
 
     (void)thread;
     for (int i = 0; i < s->count; i++) {
         int64_t first;
         wgrad_args w = {.a = s->panels + (size_t)i * panel_floats(s->g, d), .a_run = block, .first = run,
-                        .runs = d->runs - run < job_runs(d) ? d->runs - run : job_runs(d),
+                        .runs = d->runs - run < JOB_RUNS ? d->runs - run : JOB_RUNS,
                         .d = s->outputs + ((size_t)i * d->out_blocks + kb) * block, .d_block = block,
                         .pixels = stage_pixels(s, i, &first), .blocks = d->out_blocks - kb < 2 ? 1 : 2,
-                        .dw_block = (size_t)d->in_blocks * d->all_taps * L * (d->plain ? 1 : L), .used = used_taps(d),
+                        .dw_block = (size_t)d->in_blocks * d->all_taps * L * L, .used = used_taps(d),
                         .accumulate = s->accumulate || i > 0};
         w.dw = s->dw + kb * w.dw_block;
-        (d->plain ? s->g->k->wgrad_plain : s->g->k->wgrad)(&w);
+        s->g->k->wgrad(&w);
     }
 }
 
@@ -614,7 +606,7 @@ static void run_stages(graph *g, const conv *c, stage *s)
         int64_t left = (s->total - s->first + d->chunk - 1) / d->chunk;
         s->count = left < c->panels ? (int)left : c->panels;
         team_run(g->team, s->count, stage_pack_job, s);
-        team_run(g->team, ceil_div(d->runs, job_runs(d)) * ceil_div(d->out_blocks, 2), stage_product_job, s);
+        team_run(g->team, ceil_div(d->runs, JOB_RUNS) * ceil_div(d->out_blocks, 2), stage_product_job, s);
         s->accumulate = true;
     }
 }
@@ -631,6 +623,8 @@ static void backward_weights(graph *g, op *o, int rows)
         winograd_backward_weights(&(winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = rows, .src = s.x,
                                                    .pre = s.pre}, s.dy,
                                   s.dw);
+    if (c->stem)
+        stem_backward_weights(&(stem_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = rows, .src = s.x}, s.dy, s.dw);
     /* Several directions: each has some of the taps. */
     if (c->forward_count > 1) {
         memset(s.dw, 0, g->params[v->param[0]].info.count * sizeof(float));
