@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -309,6 +310,18 @@ static int show_file(tool *t, const char *path, err *e)
     return rc ? err_prefix(e, "%s", path) : 0;
 }
 
+/* The extension of a picture that is no PNG, which the name would promise; or NULL. */
+static const char *other_format(const char *path)
+{
+    static const char *const others[] = {".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".svg", ".pdf", NULL};
+    const char *end = strrchr(path, '.');
+
+    for (int i = 0; end && others[i]; i++)
+        if (strcasecmp(end, others[i]) == 0)
+            return end;
+    return NULL;
+}
+
 static int check_usage(const tool *t, err *e)
 {
     if (only_field && !sheet_path)
@@ -319,6 +332,8 @@ static int check_usage(const tool *t, err *e)
         return err_set(e, ERR_USAGE, "%s takes one input", sheet_path ? "-o" : "--through");
     if (sheet_path && through && strcmp(sheet_path, "-") == 0)
         return err_set(e, ERR_USAGE, "--through writes the stream to standard output, so the sheet needs a file");
+    if (sheet_path && other_format(sheet_path))
+        return err_set(e, ERR_USAGE, "a sheet is a PNG, not a %s: '%s'", other_format(sheet_path) + 1, sheet_path);
     if (sheet_path && (records == 0 || records > MAX_CARDS))
         return err_set(e, ERR_USAGE, "a sheet shows 1 to %d samples", MAX_CARDS);
     return 0;

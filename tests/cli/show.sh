@@ -118,6 +118,7 @@ exits 2 "--field without -o" 'ssl-show --field image images.ssl'
 exits 2 "--check with --stop" 'ssl-show --check --stop images.ssl'
 exits 2 "two files and one sheet" 'ssl-show -o x.png images.ssl views.ssl'
 exits 2 "a sheet and the stream on one descriptor" 'ssl-show --through -o - <images.ssl'
+exits 2 "a sheet by another format's name" 'ssl-show -o x.jpg images.ssl'
 exits 2 "a sheet of nothing" 'ssl-show -n 0 -o x.png images.ssl'
 exits 2 "a sheet of too much" 'ssl-show -n 1M -o x.png images.ssl'
 end
