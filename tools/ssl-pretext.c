@@ -1,6 +1,8 @@
 /* ssl-pretext: turn images into inputs and targets, and declare the objective. */
 #include "tool.h"
 
+#include "base/buf.h"
+#include "base/io.h"
 #include "base/pool.h"
 #include "base/progress.h"
 #include "nn/transform.h"
@@ -10,13 +12,14 @@
 #include <string.h>
 
 static int64_t seed = -1, threads;
-static bool keep;
+static bool keep, estimate;
 static const char *normalize;
 
 static const opt opts[] = {
     {0, "keep", OPT_FLAG, &keep, NULL, "keep the fields image and views, for a person to look at", 0, 0},
     {0, "normalize", OPT_STRING, &normalize, "NAME", "how the trainer is to normalise the inputs: imagenet, cifar10,\n"
      "gray, or image for each image by itself (default: gray for one\nchannel, else imagenet)", 0, 0},
+    {0, "estimate", OPT_FLAG, &estimate, NULL, "print what the task wants to know of the data (colorize: how often\ncolours occur, for weights=FILE), instead of examples", 0, 0},
     {0, "seed", OPT_INT, &seed, "N", "of the task's random decisions (default: the input's)", 0, 9e18},
     {'j', "jobs", OPT_INT, &threads, "N", "threads (default: the processors at hand); the output does not\ndepend on it", 1, 1024},
     {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
@@ -39,11 +42,11 @@ typedef struct stage {
     progress bar;
 } stage;
 
-static int work(const sample *in, frame *out, int worker, void *arg, err *e)
+static int work(const sample *in, frame *to, int worker, void *arg, err *e)
 {
     stage *s = arg;
 
-    return pretext_sample(&s->task, in, out, keep, worker, e);
+    return pretext_sample(&s->task, in, to, keep, worker, e);
 }
 
 static int each(int64_t done, void *arg)
@@ -94,6 +97,26 @@ static int check_normalize(err *e)
     return rc;
 }
 
+/* --estimate: text instead of a stream. */
+static int observe_all(stage *s, tool *t, reader *r, err *e)
+{
+    sample in;
+    buf text = {0};
+    int rc;
+
+    while ((rc = reader_next(r, &in, e)) == 1) {
+        if (s->task.task->observe(&s->task, &in, e)) {
+            rc = reader_where(r, e);
+            break;
+        }
+        progress_update(&s->bar, reader_count(r), NULL);
+    }
+    if (rc == 0)
+        rc = s->task.task->report(&s->task, &text, e) || io_write(t->out_fd, text.p, text.n, e) ? -1 : 0;
+    buf_free(&text);
+    return rc;
+}
+
 static int run(tool *t, err *e)
 {
     stage s = {0};
@@ -103,6 +126,11 @@ static int run(tool *t, err *e)
 
     if (check_normalize(e) || pretext_init(&s.task, t->operands[0], e))
         return -1;
+    if (estimate && !s.task.task->observe) {
+        err_set(e, ERR_USAGE, "%s: there is nothing to estimate", s.task.task->name);
+        goto out;
+    }
+    t->writes_stream = !estimate;
     if (t->dry_run) {
         rc = 0;
         goto out;
@@ -116,7 +144,7 @@ static int run(tool *t, err *e)
     filter f = {t->name, (int)threads, work, &s, each};
     progress_start(&s.bar, 2, t->name, "images", 0, h.count, t->quiet || !tool_is_last(t));
     t->writes_stream = false;
-    rc = filter_run(&f, r, &h, t->out_fd, e);
+    rc = estimate ? observe_all(&s, t, r, e) : filter_run(&f, r, &h, t->out_fd, e);
     progress_end(&s.bar);
 out:
     reader_free(r);

@@ -1,7 +1,7 @@
 #include "eval/knn.h"
 
 #include "base/pool.h"
-#include "eval/fmath.h"
+#include "base/fmath.h"
 #include "eval/panel.h"
 
 #include <math.h>

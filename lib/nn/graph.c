@@ -298,6 +298,20 @@ node graph_concat_rows(graph *g, node x, int P)
     return y;
 }
 
+node graph_pixel_shuffle(graph *g, node x, int r)
+{
+    if (!known(g, x))
+        return -1;
+    const vertex *in = &g->vertices[x];
+    int C = in->C, H = in->H ? in->H : 1, W = in->H ? in->W : 1;
+    if (r < 1 || r > 256 || C % (r * r))
+        return fail(g, "%d channels cannot be made %d x %d pixels each", C, r, r);
+    node y = add_vertex(g, &layer_pixel_shuffle, x, -1, C / (r * r), r * H, r * W);
+    if (y >= 0)
+        g->vertices[y].parts = r;
+    return y;
+}
+
 void graph_name(graph *g, node x, const char *name)
 {
     if (!known(g, x))

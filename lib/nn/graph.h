@@ -48,6 +48,8 @@ node graph_linear(graph *g, const char *name, node x, int out, bool bias);
 /* (N, C, H, W) -> (N, C H W) in logical order, or (N P, D) -> (N, P D): consecutive rows side by side. */
 node graph_flatten(graph *g, node x);
 node graph_concat_rows(graph *g, node x, int P);
+/* (N, C r^2, H, W) -> (N, C, r H, r W): each r^2 channels become r x r pixels; (N, C r^2) -> (N, C, r, r). */
+node graph_pixel_shuffle(graph *g, node x, int r);
 
 /* Why a build call returned -1: the first failure's message, "" when there was none. */
 const char *graph_build_error(const graph *g);

@@ -23,7 +23,7 @@ typedef struct vertex {
     int blocks, pixels; /* ceil(C / lanes); H W, 1 for vectors */
     int div;            /* rows here = rows at the input / div (graph_concat_rows) */
     int kernel, stride, pad;
-    int parts;          /* graph_concat_rows */
+    int parts;          /* graph_concat_rows, graph_pixel_shuffle */
     int param[4];       /* weight, bias, running mean, running variance; -1: none */
     char *name;
     bool output, want_grad;
@@ -130,7 +130,7 @@ struct graph {
 #define NORM_EPS 1e-5 /* added to the variance by batch normalisation */
 
 extern const layer layer_input, layer_conv2d, layer_batchnorm, layer_relu, layer_add, layer_maxpool, layer_global_avgpool,
-    layer_linear, layer_flatten, layer_concat_rows;
+    layer_linear, layer_flatten, layer_concat_rows, layer_pixel_shuffle;
 
 /* From plan: the kernel and the work of an operation's pass, for reports. */
 void op_report(graph *g, op *o, int pass, const char *kernel, double gflop);

@@ -84,6 +84,7 @@ int network_build(network *n, const network_arch *a, objective *o, const batch_s
     if (!n->g)
         return -1;
     n->input = graph_input(n->g, a->H ? a->input.channels : a->C, a->H, a->W);
+    n->at.input = n->input;
     n->at.features = encoder_build(a->enc, n->g, n->input, a->options, e);
     if (n->at.features < 0)
         return -1;

@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-extern const objective_type objective_classify, objective_contrast;
+extern const objective_type objective_classify, objective_contrast, objective_reconstruct;
 
 static const objective_type *const types[] = {
     &objective_classify,
     &objective_contrast,
+    &objective_reconstruct,
 };
 enum { TYPES = sizeof types / sizeof *types };
 
@@ -70,7 +71,7 @@ double objective_param(const objective *o, const char *name)
 void objective_list(FILE *f)
 {
     for (int i = 0; i < TYPES; i++) {
-        fprintf(f, "  %-10s %s\n", types[i]->name, types[i]->about);
+        fprintf(f, "  %-11s %s\n", types[i]->name, types[i]->about);
         params_list(f, types[i]->params);
     }
 }

@@ -25,6 +25,7 @@ struct network_arch;
 typedef struct objective_nodes {
     node features; /* the encoder's output (N, D); graph_find() knows its maps */
     node z;        /* the projector's output, or the features where there is no projector */
+    node input;
 } objective_nodes;
 
 /* What an objective may need to know once the graph is compiled. */
@@ -48,6 +49,12 @@ typedef struct objective_result {
     double correct, counted; /* accuracy is correct / counted; counted 0: the objective has none */
     int bad;                 /* the first sample of the batch whose loss is not finite, or -1 */
 } objective_result;
+
+/* An answer beside the truth, for a person: RGB, [H][W][3]; owned by whoever asked (free() both). */
+typedef struct objective_picture {
+    int H, W;
+    uint8_t *answer, *truth;
+} objective_picture;
 
 /* A tensor of the objective's own state, saved in checkpoints as "objective.NAME". */
 typedef struct objective_tensor {
@@ -76,6 +83,8 @@ typedef struct objective_type {
     int (*loss)(objective *o, graph *g, const objective_step *s, objective_result *r, err *e);
     /* Optional: after the optimiser's step (moving averages, memory banks). */
     int (*update)(objective *o, graph *g, const objective_step *s, err *e);
+    /* Optional, after loss(): row `row` of the answer as an image. ERR_RUN when this one has no picture. */
+    int (*picture)(objective *o, graph *g, const objective_step *s, int row, objective_picture *p, err *e);
     /* Optional: the i-th state tensor; false when there are no more. */
     bool (*state)(objective *o, int i, objective_tensor *t);
     void (*clear)(objective *o);

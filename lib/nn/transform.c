@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const spaces[] = {[SPACE_RGB] = "rgb", [SPACE_GRAY] = "gray"};
+static const char *const spaces[] = {[SPACE_RGB] = "rgb", [SPACE_GRAY] = "gray", [SPACE_LAB_L] = "lab-l"};
 
 static const struct normalisation {
     const char *name, *about;
@@ -13,6 +13,7 @@ static const struct normalisation {
     {"imagenet", "mean and deviation of ImageNet's channels", false, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}},
     {"cifar10", "mean and deviation of CIFAR-10's channels", false, {0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}},
     {"gray", "averages of ImageNet's channels", false, {0.449, 0.449, 0.449}, {0.226, 0.226, 0.226}},
+    {"lab", "L of CIE Lab between -2 and 2", false, {0.5, 0.5, 0.5}, {0.25, 0.25, 0.25}},
     {"image", "mean and deviation of each image itself", true, {0, 0, 0}, {1, 1, 1}},
     {"none", "values between 0 and 1", false, {0, 0, 0}, {1, 1, 1}},
 };
@@ -69,6 +70,12 @@ static int read_size(const value *declared, int size[2], err *e)
     return 0;
 }
 
+/* What a byte stands for, between 0 and 1. */
+static double brightness(const transform *t, int v)
+{
+    return t->space == SPACE_LAB_L ? lab_lightness(&t->lab, (uint8_t)v) / 100 : v / 255.0;
+}
+
 int transform_resolve(transform *t, const value *declared, int image_channels, err *e)
 {
     const char *space = value_get_str(declared, "space", image_channels == 1 ? "gray" : "rgb");
@@ -76,13 +83,14 @@ int transform_resolve(transform *t, const value *declared, int image_channels, e
 
     if (s < 0)
         return err_set(e, ERR_INPUT, "unknown space '%s' in the input transform", space);
-    const char *name = value_get_str(declared, "normalize", s == SPACE_GRAY ? "gray" : "imagenet");
+    const char *name = value_get_str(declared, "normalize", s == SPACE_GRAY ? "gray" : s == SPACE_LAB_L ? "lab" : "imagenet");
     const struct normalisation *n = find_normalisation(name);
     if (!n)
         return err_set(e, ERR_INPUT, "unknown normalisation '%s' in the input transform", name);
 
     *t = (transform){.space = (transform_space)s, .normalize = n->name, .per_image = n->per_image,
-                     .channels = s == SPACE_GRAY ? 1 : 3};
+                     .channels = s == SPACE_RGB ? 3 : 1};
+    lab_init(&t->lab);
     memcpy(t->mean, n->mean, sizeof t->mean);
     memcpy(t->std, n->std, sizeof t->std);
     if (t->channels == 1 && !n->per_image) {
@@ -97,7 +105,7 @@ int transform_resolve(transform *t, const value *declared, int image_channels, e
         return -1;
     for (int c = 0; c < t->channels; c++)
         for (int v = 0; v < 256; v++)
-            t->level[c][v] = (float)((v / 255.0 - t->mean[c]) / t->std[c]);
+            t->level[c][v] = (float)((brightness(t, v) - t->mean[c]) / t->std[c]);
     return 0;
 }
 
@@ -134,6 +142,8 @@ static inline uint8_t pixel(const transform *t, const uint8_t *p, int image_chan
 {
     if (image_channels == 1)
         return p[0];
+    if (t->space == SPACE_LAB_L)
+        return lab_gray(&t->lab, p);
     if (t->space == SPACE_GRAY)
         return (uint8_t)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16);
     return p[c];

@@ -4,7 +4,8 @@
  * stored with the model, and applied by this one function in training and in
  * embedding, so that the two cannot differ.
  *
- * A pixel p of channel c becomes (p / 255 - mean[c]) / std[c]. With "image" the
+ * A pixel p of channel c becomes (p / 255 - mean[c]) / std[c]; in the space
+ * "lab-l" L / 100 takes the place of p / 255. With "image" the
  * mean and the standard deviation are the image's own, over all its pixels and
  * channels, the deviation at least 1 / sqrt(number of values), so that a
  * constant image becomes zeros.
@@ -13,6 +14,7 @@
 #define NN_TRANSFORM_H
 
 #include "base/err.h"
+#include "base/lab.h"
 #include "stream/value.h"
 
 #include <stdbool.h>
@@ -21,7 +23,8 @@
 
 typedef enum transform_space {
     SPACE_RGB, /* 3 channels; a grey image is repeated */
-    SPACE_GRAY /* 1 channel; colour becomes luma: 0.299 R + 0.587 G + 0.114 B, rounded (ITU-R BT.601, as Pillow's "L") */
+    SPACE_GRAY, /* 1 channel; colour becomes luma: 0.299 R + 0.587 G + 0.114 B, rounded (ITU-R BT.601, as Pillow's "L") */
+    SPACE_LAB_L /* 1 channel: L of CIE Lab; colour first becomes the grey level of equal luminance */
 } transform_space;
 
 typedef struct transform {
@@ -31,6 +34,7 @@ typedef struct transform {
     int channels;            /* of the output */
     int size[2];             /* height and width of whole images, where inputs are parts of them; 0: unknown */
     double mean[3], std[3];  /* unless per_image */
+    lab lab;                 /* of SPACE_LAB_L */
     float level[3][256];     /* the transform of each byte, unless per_image */
 } transform;
 

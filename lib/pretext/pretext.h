@@ -18,6 +18,7 @@
 #ifndef PRETEXT_PRETEXT_H
 #define PRETEXT_PRETEXT_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/rng.h"
 #include "stream/header.h"
@@ -46,6 +47,9 @@ typedef struct pretext_task {
     const pretext_param *params; /* may be NULL; values without a name are taken in this order */
     int (*declare)(pretext *p, header *h, err *e);
     int (*sample)(const pretext *p, const sample *in, frame *out, int worker, err *e);
+    /* Optional, for --estimate: take what the task wants to know of a sample, one after the other; then say it in text. */
+    int (*observe)(pretext *p, const sample *in, err *e);
+    int (*report)(const pretext *p, buf *out, err *e);
     void (*clear)(pretext *p); /* frees p->state; may be NULL */
 } pretext_task;
 

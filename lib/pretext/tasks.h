@@ -7,6 +7,9 @@
 extern const pretext_task pretext_rotate;
 extern const pretext_task pretext_jigsaw;
 extern const pretext_task pretext_context;
+extern const pretext_task pretext_colorize;
+extern const pretext_task pretext_inpaint;
+extern const pretext_task pretext_superres;
 extern const pretext_task pretext_labels;
 extern const pretext_task pretext_contrast;
 

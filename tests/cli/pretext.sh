@@ -94,6 +94,43 @@ if [ -f colour.ssl ]; then
     ok "labels of views" 'ssl-augment --views 2 flip <colour.ssl | ssl-pretext labels | ssl-show --check'
 fi
 
+# ---- an image back
+if [ -f colour.ssl ]; then
+    ok "small colour images of 32 pixels" 'ssl-load colour.ssl --size 32 >c32.ssl'
+    for task in colorize colorize:target=ab inpaint inpaint:regions inpaint:blocks superres superres:2,enlarge=1; do
+        ok "$task" "ssl-pretext $task <c32.ssl >back.ssl"
+        ok "$task is as the header says" "ssl-show --check back.ssl"
+        ok "$task, -j 3" "ssl-pretext $task -j 3 <c32.ssl >back.3"
+        same back.ssl back.3 "$task: -j 3 gives the same bytes"
+        ok "$task can be looked at" "ssl-show -n 4 -o back.png <back.ssl"
+        ok "$task of two views" "ssl-augment --views 2 flip <c32.ssl | ssl-pretext $task | ssl-show --check"
+        ok "$task trains" "ssl-train -q --encoder convnet --width 8 --set width=4 --batch 32 --steps 2 -o back.model <back.ssl"
+        ok "$task: the images are embedded" "ssl-embed -q -m back.model <c32.ssl | ssl-show --check"
+        ok "$task: and the answer" "ssl-embed -q -m back.model --layer answer <c32.ssl | ssl-show --check"
+    done
+    prints 'height=32 .*width=32' "superres: at the old size" "ssl-pretext superres <c32.ssl |
+        ssl-train -q --encoder convnet --set width=4 --batch 32 --steps 1 | { cat >s.model; ssl-embed -q -m s.model <c32.ssl; } |
+        ssl-show -n 0 | tr -s '\\n ' ' '"
+    ok "a bottleneck, an earlier map, absolute differences" "ssl-pretext inpaint <c32.ssl |
+        ssl-train -q --encoder convnet --set bottleneck=8 --set skip=1 --set order=1 --batch 32 --steps 1 -o b.model"
+    prints 'order=1' "are in the model" "ssl-show b.model"
+    ok "--estimate" "ssl-pretext colorize --estimate <c32.ssl >colours.tsv"
+    is 314 "a line for each colour" "wc -l <colours.tsv"
+    ok "weights from a file" "ssl-pretext colorize:weights=colours.tsv <c32.ssl >w.ssl"
+    prints 'weights_digest=[0-9a-f]{64}' "the file's content is in the history" "ssl-show -n 0 w.ssl"
+    ok "other weights" "ssl-pretext colorize:weights=none <c32.ssl >n.ssl"
+    exits 1 "are others" "cmp -s w.ssl n.ssl"
+    exits 1 "a file of weights that is not there" "ssl-pretext colorize:weights=nowhere <c32.ssl"
+    head -n 100 colours.tsv >few.tsv
+    says "weights 'few.tsv': it has 99 colours of 313" "half a file of weights" "ssl-pretext colorize:weights=few.tsv <c32.ssl"
+    exits 2 "nothing to estimate" "ssl-pretext rotate --estimate <c32.ssl"
+    exits 1 "an estimate for a full disk" "ssl-pretext colorize --estimate <c32.ssl >/dev/full"
+    says 'no whole number of 4x4 squares' "colours of odd sizes" "ssl-load colour.ssl --size 30 | ssl-pretext colorize"
+    says 'cannot be made 4 times smaller' "smaller images of odd sizes" "ssl-load colour.ssl --size 30 | ssl-pretext superres"
+    [ ! -f grey.ssl ] || says 'no colours to tell' "colours of grey images" "ssl-pretext colorize <grey.ssl"
+    [ ! -f grey.ssl ] || ok "grey images are filled in" "ssl-pretext inpaint <grey.ssl | ssl-show --check"
+fi
+
 # ---- patches
 if [ -f colour.ssl ]; then
     ok "small colour images of one size" 'ssl-load colour.ssl --size 48 >c48.ssl'

@@ -63,6 +63,8 @@ static node call(graph *g, const built *b, int count, const char *name, char *wo
         return graph_flatten(g, x);
     if (strcmp(word[0], "concat") == 0)
         return graph_concat_rows(g, x, v[2]);
+    if (strcmp(word[0], "shuffle") == 0)
+        return graph_pixel_shuffle(g, x, v[2]);
     if (strcmp(word[0], "encoder") == 0) {
         encoder_options o = {.width = v[3]};
         if (encoder_parse_stem(word[4], &o.stem) == 0)

@@ -191,6 +191,10 @@ def layers():
     compare("global average pooling", "x = input 33 7 7; y = avgpool x", Named(p=nn.AdaptiveAvgPool2d(1), f=nn.Flatten()), (33, 7, 7), 4)
     compare("linear", "x = input 512 0 0; f = linear x 10 1", Named(f=nn.Linear(512, 10)), (512,), 64)
     compare("wide linear without bias", "x = input 512 0 0; f = linear x 2048 0", Named(f=nn.Linear(512, 2048, bias=False)), (512,), 64)
+    compare("pixel shuffle", "x = input 36 5 4; y = shuffle x 3", nn.PixelShuffle(3), (36, 5, 4), 4)
+    compare("a decoder", "x = input 20 4 4; a = conv x 24 3 1 1 0; b = bn a; c = relu b; d = shuffle c 2; e = conv d 3 3 1 1 1",
+            Named(a=nn.Conv2d(20, 24, 3, 1, 1, bias=False), b=nn.BatchNorm2d(24), c=nn.ReLU(), d=nn.PixelShuffle(2),
+                  e=nn.Conv2d(6, 3, 3, 1, 1)), (20, 4, 4), 4)
     compare("flatten, linear, concatenated rows", "x = input 5 3 3; f = flatten x; l = linear f 9 1; c = concat l 3; m = linear c 4 1",
             Named(f=nn.Flatten(), l=nn.Linear(45, 9), c=ConcatRows(3), m=nn.Linear(27, 4)), (5, 3, 3), 12)
 

@@ -1,6 +1,6 @@
 /* L-BFGS and logistic regression: gradients by finite differences, known optima, the same bits for any number of threads. */
 #include "base/rng.h"
-#include "eval/fmath.h"
+#include "base/fmath.h"
 #include "eval/logistic.h"
 
 #include <criterion/criterion.h>

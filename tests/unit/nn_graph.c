@@ -349,6 +349,67 @@ Test_each_cpu(reshape, agrees_with_the_reference)
         }
 }
 
+/* From maps and from vectors, to whole blocks of channels and to parts of one. */
+Test_each_cpu(pixel_shuffle, agrees_with_the_reference)
+{
+    static const struct { int C, H, W, up; } shapes[] = {{3, 3, 2, 2}, {17, 2, 4, 2}, {2, 1, 3, 3}, {16, 2, 2, 1}, {33, 3, 3, 2}};
+
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int use = 0; use < 2; use++) {
+            int C = shapes[i].C, up = shapes[i].up;
+            graph *g = begin(1);
+            node x = graph_input(g, C * up * up, shapes[i].H, shapes[i].W);
+            graph_want_input_grad(g, x);
+            node r = graph_relu(g, x);
+            node y = graph_pixel_shuffle(g, r, up); /* r has two readers: gradients are added */
+            node z = graph_pixel_shuffle(g, graph_relu(g, graph_linear(g, "a", graph_flatten(g, r), C * 9, true)), 3);
+            graph_output(g, graph_conv2d(g, "c", y, 5, 3, 1, 1, true));
+            graph_output(g, z);
+            compile(g, use ? GRAPH_TRAIN : GRAPH_INFER, 6);
+            compare(g, 6, GRAPH_MODE_TRAIN, "pixel shuffle");
+            compare(g, 5, GRAPH_MODE_TRAIN, "pixel shuffle");
+            graph_free(g);
+        }
+}
+
+/* As a decoder has it: normalisation and ReLU before the shuffle, a convolution after it. */
+Test_each_cpu(pixel_shuffle, in_a_decoder)
+{
+    for (int C = 3; C <= 18; C += 5) {
+        graph *g = begin(1);
+        node x = graph_input(g, 3, 4, 4);
+        graph_want_input_grad(g, x);
+        node a = graph_relu(g, graph_batchnorm(g, "na", graph_conv2d(g, "a", x, C, 3, 1, 1, false)));
+        node b = graph_relu(g, graph_batchnorm(g, "nb", graph_conv2d(g, "b", a, 4 * C, 3, 1, 1, false)));
+        node u = graph_relu(g, graph_batchnorm(g, "nu", graph_conv2d(g, "u", graph_pixel_shuffle(g, b, 2), 4 * C, 3, 1, 1, false)));
+        graph_output(g, graph_conv2d(g, "c", graph_pixel_shuffle(g, u, 2), 3, 3, 1, 1, true));
+        graph_output(g, graph_global_avgpool(g, a));
+        compile(g, GRAPH_TRAIN, 6);
+        compare(g, 6, GRAPH_MODE_TRAIN, "decoder");
+        compare(g, 5, GRAPH_MODE_TRAIN, "decoder");
+        graph_free(g);
+    }
+}
+
+/* Each r x r square of the result holds the values of r r channels at one place, row by row. */
+Test(pixel_shuffle, channels_become_pixels)
+{
+    graph *g = begin(1);
+    node x = graph_input(g, 8, 1, 2), y = graph_pixel_shuffle(g, x, 2);
+    err e = {0};
+
+    graph_output(g, y);
+    compile(g, GRAPH_INFER, 1);
+    for (int i = 0; i < 16; i++) /* channel c, pixel w: 2 c + w */
+        graph_input_data(g, x)[i] = (float)i;
+    cr_assert_eq(graph_forward(g, 1, GRAPH_MODE_EVAL, &e), 0, "%s", e.msg);
+    for (int c = 0; c < 2; c++)
+        for (int i = 0; i < 2; i++)
+            for (int j = 0; j < 4; j++) /* input channel 4 c + 2 i + j % 2, pixel j / 2 */
+                cr_assert_eq(graph_value(g, y)[(c * 2 + i) * 4 + j], (float)(2 * (4 * c + 2 * i + j % 2) + j / 2));
+    graph_free(g);
+}
+
 /* The reference's own backward pass against central differences of its forward pass. */
 Test(reference, agrees_with_finite_differences)
 {
@@ -358,6 +419,7 @@ Test(reference, agrees_with_finite_differences)
     node y = graph_relu(g, graph_batchnorm(g, "b1", graph_conv2d(g, "c1", x, 4, 3, 2, 1, true)));
     y = graph_maxpool(g, graph_add(g, y, graph_batchnorm_plain(g, "b2", graph_conv2d(g, "c2", y, 4, 1, 1, 0, false))), 2, 1, 0);
     y = graph_add(g, graph_flatten(g, y), graph_flatten(g, y));
+    y = graph_flatten(g, graph_pixel_shuffle(g, graph_pixel_shuffle(g, graph_linear(g, "up", y, 16, true), 2), 2));
     y = graph_concat_rows(g, graph_linear(g, "fc", y, 5, true), 2);
     graph_output(g, y);
     compile(g, GRAPH_TRAIN, 4);

@@ -43,7 +43,7 @@ static void start(setup *s, const char *const *settings, int n, int concat)
                              .bytes = {(size_t)per * 4, (size_t)per * 4}};
     s->g = graph_new(1, &e);
     s->x = graph_input(s->g, D, 0, 0);
-    objective_nodes at = {s->x, s->x};
+    objective_nodes at = {s->x, s->x, s->x};
     graph_want_input_grad(s->g, s->x);
     cr_assert_eq(s->o.type->build(&s->o, s->g, &at, &s->shape, &e), 0, "%s", e.msg);
     cr_assert_eq(graph_compile(s->g, GRAPH_TRAIN, N * P, &e), 0, "%s", e.msg);

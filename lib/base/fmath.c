@@ -1,4 +1,4 @@
-#include "eval/fmath.h"
+#include "base/fmath.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /*
  * exp and log from additions, multiplications and divisions in a fixed order,
- * so that a probe's result does not depend on the C library or on the
+ * so that a result does not depend on the C library or on the
  * instruction set that its exp() happens to pick. Within 2 units in the last
  * place (tested against libm).
  */
-#ifndef EVAL_FMATH_H
-#define EVAL_FMATH_H
+#ifndef BASE_FMATH_H
+#define BASE_FMATH_H
 
 /* e^x; 0 below -708 (no denormals), for x up to 709. */
 double fmath_exp(double x);

@@ -1,0 +1,104 @@
+#include "nn/objectives/decoder.h"
+
+#include <stdio.h>
+
+enum { MAX_MAPS = 64 };
+
+static node conv_bn_relu(graph *g, int i, node x, int K, int kernel)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "decoder.conv%d", i);
+    x = graph_conv2d(g, name, x, K, kernel, 1, kernel / 2, false);
+    snprintf(name, sizeof name, "decoder.bn%d", i);
+    return graph_relu(g, graph_batchnorm(g, name, x));
+}
+
+/* A whole factor by which a map of x must grow to be H x W; 0: none does. */
+static int growth(const graph *g, node x, int H, int W)
+{
+    int C, h, w;
+
+    graph_shape(g, x, &C, &h, &w);
+    return h > 0 && w > 0 && H % h == 0 && W % w == 0 && H / h == W / w ? H / h : 0;
+}
+
+/* The last of the encoder's named maps, but for `skip`, that grows to H x W by a whole factor. */
+static node source(const graph *g, const objective_nodes *at, const decoder_options *o, err *e)
+{
+    node maps[MAX_MAPS], x;
+    int n = 0;
+
+    for (int i = 0; i < graph_named_count(g) && n < MAX_MAPS; i++) {
+        graph_named(g, i, &x);
+        int C, H, W;
+        graph_shape(g, x, &C, &H, &W);
+        if (x < at->features && H > 0)
+            maps[n++] = x;
+    }
+    if (n <= o->skip)
+        return err_set(e, ERR_USAGE, "the encoder has %d maps to decode from, so 'skip' cannot be %d", n, o->skip);
+    for (n -= o->skip; n > 0; n--)
+        if (growth(g, maps[n - 1], o->H, o->W))
+            return maps[n - 1];
+    return err_set(e, ERR_INPUT, "an answer of %d x %d is a whole multiple of none of the encoder's maps; take another size "
+                   "(a multiple of 8 or 16)", o->W, o->H);
+}
+
+/* Everything through a few units, as the fully connected layers of Context Encoders: then back to `width` maps. */
+static node squeeze(graph *g, node x, const decoder_options *o, err *e)
+{
+    int C, H, W;
+
+    graph_shape(g, x, &C, &H, &W);
+    if (H != W)
+        return err_set(e, ERR_INPUT, "a bottleneck needs square images, not %d x %d", o->W, o->H);
+    node v = graph_linear(g, "decoder.squeeze", graph_flatten(g, x), o->bottleneck, false);
+    v = graph_relu(g, graph_batchnorm(g, "decoder.bn_squeeze", v));
+    v = graph_linear(g, "decoder.unsqueeze", v, o->width * H * W, false);
+    v = graph_pixel_shuffle(g, v, H);
+    return graph_relu(g, graph_batchnorm(g, "decoder.bn_unsqueeze", v));
+}
+
+static int smallest_factor(int n)
+{
+    for (int f = 2; f * f <= n; f++)
+        if (n % f == 0)
+            return f;
+    return n;
+}
+
+/*
+ * A 3x3 convolution, and for each prime factor f of the growth a 3x3 convolution
+ * to f^2 times the channels, which become f x f pixels; at last a 3x3
+ * convolution to the answer. Normalisation and ReLU after each but the last,
+ * after which there is normalisation alone, or nothing.
+ */
+static node subpixel(graph *g, const objective_nodes *at, const decoder_options *o, err *e)
+{
+    node x = source(g, at, o, e);
+    int i = 0;
+
+    if (x < 0)
+        return -1;
+    int left = growth(g, x, o->H, o->W);
+    if (o->bottleneck)
+        x = squeeze(g, x, o, e);
+    else
+        x = conv_bn_relu(g, i++, x, o->width, 3);
+    for (int f; left > 1; left /= f) {
+        f = smallest_factor(left);
+        x = graph_pixel_shuffle(g, conv_bn_relu(g, i++, x, o->width * f * f, 3), f);
+    }
+    x = graph_conv2d(g, "decoder.out", x, o->C, 3, 1, 1, !o->bounded);
+    if (o->bounded)
+        x = graph_batchnorm(g, "decoder.bn_out", x);
+    if (x < 0 && e->kind == ERR_NONE)
+        err_set(e, ERR_RUN, "cannot build the decoder: %s", graph_build_error(g));
+    return x;
+}
+
+const decoder decoders[] = {
+    {"subpixel", "3x3 convolutions and sub-pixel upsampling (Shi et al. 2016)", subpixel},
+    {NULL, NULL, NULL},
+};
