@@ -134,14 +134,16 @@ typedef struct pool_args {
 } pool_args;
 
 /*
- * Winograd tiles of a map of `blocks` channel blocks: 36 elements at distance
- * `element`, each [blocks][pitch][L]; tiles are counted over N, ceil(H / 4),
- * ceil(W / 4). The epilogue is gemm's, but stats are overwritten.
+ * Winograd tiles of 4x4 outputs of maps of `blocks` channel blocks, counted
+ * over N and the down x across tiles of a map. Their 36 elements are at
+ * distance `element`, each [blocks][pitch][L]; those of stride 2 as
+ * kernels/polyphase.h says. The epilogue is gemm's, but stats are overwritten.
  */
 typedef struct winograd_args {
-    int blocks, H, W;
+    int blocks, H, W; /* of the map that is read or written */
+    int down, across;
     float *tiles;
-    size_t element;
+    size_t element, element4;
     int pitch;
     affine pre; /* of the input */
     float *out;
@@ -149,6 +151,20 @@ typedef struct winograd_args {
     bool relu;
     float *stats;
 } winograd_args;
+
+typedef void winograd_reads(const winograd_args *w, const float *src, int64_t first, int count);
+typedef void winograd_writes(const winograd_args *w, int64_t first, int count);
+typedef void winograd_transforms(const float *from, float *to, size_t element);
+
+/* The transforms of one stride. */
+typedef struct winograd_form {
+    /* Tiles first..first+count-1: of x; of dy for the data's gradient, and for the weights'. */
+    winograd_reads *input, *data_input, *gradient;
+    /* From products to y, and to dx. */
+    winograd_writes *output, *data_output;
+    /* One [9][L][L] block of weights to 36 of [L][L], for either direction; and back, of the weights' gradient. */
+    winograd_transforms *weights, *weights_transposed, *weights_gradient;
+} winograd_form;
 
 /*
  * c[i][j] (+)= sum over k of a[i][k] b[k][j], in double precision, the sum in order. `columns` is a
@@ -173,14 +189,7 @@ typedef struct kernels {
     void (*wgrad)(const wgrad_args *w);
     void (*wgrad_plain)(const wgrad_plain_args *w);
 
-    /* Tiles first..first+count-1: of the input, of the output's gradient (src), and from products to the output. */
-    void (*winograd_input)(const winograd_args *w, const float *src, int64_t first, int count);
-    void (*winograd_gradient)(const winograd_args *w, const float *src, int64_t first, int count);
-    void (*winograd_output)(const winograd_args *w, int64_t first, int count);
-    /* One [9][L][L] block of weights to 36 of [L][L], for either direction; and back, of the weights' gradient. */
-    void (*winograd_weights)(const float *w, float *out, size_t element);
-    void (*winograd_weights_transposed)(const float *w, float *out, size_t element);
-    void (*winograd_weights_gradient)(const float *m, float *dw, size_t element);
+    winograd_form winograd[2]; /* of stride 1 and 2 */
 
     /* Rows n0..n1-1. sums: [blocks][STAT_ROWS][L] or, backward, [blocks][2][L] = sum g, sum g (z - mean), both overwritten. */
     void (*norm_stats)(const norm_args *m, int n0, int n1, float *stats);

@@ -12,6 +12,8 @@
 #include "nn/kernels/product.h"
 #include "nn/kernels/winograd.h"
 
+#include "nn/kernels/polyphase.h" /* uses winograd.h */
+
 const kernels KERNELS = {
     .name = KERNELS_NAME,
     .lanes = LANES,
@@ -21,12 +23,10 @@ const kernels KERNELS = {
     .gemm_plain = gemm_plain,
     .wgrad = wgrad,
     .wgrad_plain = wgrad_plain,
-    .winograd_input = winograd_input,
-    .winograd_gradient = winograd_gradient,
-    .winograd_output = winograd_output,
-    .winograd_weights = winograd_weights,
-    .winograd_weights_transposed = winograd_weights_transposed,
-    .winograd_weights_gradient = winograd_weights_gradient,
+    .winograd = {{winograd_input, winograd_input, winograd_gradient, winograd_output, winograd_output, winograd_weights,
+                  winograd_weights_transposed, winograd_weights_gradient},
+                 {polyphase_input, polyphase_data_input, polyphase_gradient, polyphase_output, polyphase_data_output,
+                  polyphase_weights, polyphase_weights_transposed, polyphase_weights_gradient}},
     .norm_stats = norm_stats,
     .norm_apply = norm_apply,
     .norm_backward_sums = norm_backward_sums,

@@ -85,10 +85,9 @@ typedef struct tile_at {
     int y, x; /* of the tile's first output */
 } tile_at;
 
-INLINE tile_at winograd_tile(const winograd_args *w, int64_t t)
+/* Tile t of maps of `down` by `across` tiles. */
+INLINE tile_at winograd_tile_of(int64_t t, int down, int across)
 {
-    int across = (w->W + 3) / 4, down = (w->H + 3) / 4;
-
     return (tile_at){t / across / down, (int)(t / across % down) * 4, (int)(t % across) * 4};
 }
 
@@ -131,7 +130,7 @@ INLINE void winograd_input_as(const winograd_args *w, const float *src, int64_t 
             b = load(w->pre.b + cb * LANES);
         }
         for (int t = 0; t < count; t++) {
-            tile_at at = winograd_tile(w, first + t);
+            tile_at at = winograd_tile_of(first + t, w->down, w->across);
             const float *map = src + ((size_t)at.n * w->blocks + cb) * plane;
             float *out = w->tiles + ((size_t)cb * w->pitch + t) * LANES;
             int y = at.y - 1, x = at.x - 1;
@@ -159,7 +158,7 @@ static void winograd_gradient(const winograd_args *w, const float *src, int64_t 
 
     for (int kb = 0; kb < w->blocks; kb++)
         for (int k = 0; k < count; k++) {
-            tile_at at = winograd_tile(w, first + k);
+            tile_at at = winograd_tile_of(first + k, w->down, w->across);
             const float *map = src + ((size_t)at.n * w->blocks + kb) * plane;
             float *out = w->tiles + ((size_t)kb * w->pitch + k) * LANES;
             bool inside = at.y + 4 <= w->H && at.x + 4 <= w->W;
@@ -180,21 +179,60 @@ static void winograd_gradient(const winograd_args *w, const float *src, int64_t 
         }
 }
 
+/* Statistics of what is written, as gemm's. */
+typedef struct winograd_sums {
+    vec pivot, sum, squares;
+    float count;
+} winograd_sums;
+
+INLINE void winograd_store_sums(float *stats, const winograd_sums *s)
+{
+    store(stats, splat(s->count));
+    store(stats + LANES, s->pivot);
+    store(stats + 2 * LANES, s->sum);
+    store(stats + 3 * LANES, s->squares);
+}
+
+/* The epilogue: one tile of outputs, as far as it lies inside the map, of block kb. */
+INLINE void winograd_write(const winograd_args *w, int kb, tile_at at, vec y[4][4], vec bias, winograd_sums *s)
+{
+    size_t base = (((size_t)at.n * w->blocks + kb) * w->H * w->W + (size_t)at.y * w->W + at.x) * LANES;
+    int rows = w->H - at.y < 4 ? w->H - at.y : 4, cols = w->W - at.x < 4 ? w->W - at.x : 4;
+
+    UNROLL for (int i = 0; i < 4; i++) {
+        if (i >= rows)
+            break;
+        size_t p = base + (size_t)i * w->W * LANES;
+        UNROLL for (int j = 0; j < 4; j++) {
+            if (j >= cols)
+                break;
+            vec v = y[i][j] + bias;
+            if (w->add)
+                v += load(w->add + p + j * LANES);
+            if (w->relu)
+                v = positive(v);
+            store(w->out + p + j * LANES, v);
+            if (w->stats) {
+                if (s->count == 0 && i == 0 && j == 0)
+                    s->pivot = v;
+                vec d = v - s->pivot;
+                s->sum += d;
+                s->squares += d * d;
+            }
+        }
+    }
+    s->count += (float)(rows * cols);
+}
+
 /* A^T m A of products, with the epilogue, to the output map. */
 static void winograd_output(const winograd_args *w, int64_t first, int count)
 {
-    size_t plane = (size_t)w->H * w->W * LANES;
-
     for (int kb = 0; kb < w->blocks; kb++) {
         vec bias = w->bias ? load(w->bias + kb * LANES) : (vec){0};
-        vec pivot = {0}, sum = {0}, squares = {0};
-        float written = 0;
+        winograd_sums s = {0};
         for (int k = 0; k < count; k++) {
-            tile_at at = winograd_tile(w, first + k);
-            size_t base = ((size_t)at.n * w->blocks + kb) * plane + ((size_t)at.y * w->W + at.x) * LANES;
             const float *m = w->tiles + ((size_t)kb * w->pitch + k) * LANES;
-            int rows = w->H - at.y < 4 ? w->H - at.y : 4, cols = w->W - at.x < 4 ? w->W - at.x : 4;
-            vec t[4][6], col[6], o[4];
+            vec t[4][6], col[6], o[4], y[4][4];
 
             UNROLL for (int j = 0; j < 6; j++) {
                 UNROLL for (int i = 0; i < 6; i++)
@@ -203,55 +241,29 @@ static void winograd_output(const winograd_args *w, int64_t first, int count)
                 UNROLL for (int i = 0; i < 4; i++)
                     t[i][j] = o[i];
             }
-            UNROLL for (int i = 0; i < 4; i++) {
-                if (i >= rows)
-                    break;
-                size_t p = base + (size_t)i * w->W * LANES;
-                winograd_at(t[i], o);
-                UNROLL for (int j = 0; j < 4; j++) {
-                    if (j >= cols)
-                        break;
-                    vec v = o[j] + bias;
-                    if (w->add)
-                        v += load(w->add + p + j * LANES);
-                    if (w->relu)
-                        v = positive(v);
-                    store(w->out + p + j * LANES, v);
-                    if (w->stats) {
-                        if (k == 0 && i == 0 && j == 0)
-                            pivot = v;
-                        vec d = v - pivot;
-                        sum += d;
-                        squares += d * d;
-                    }
-                }
-            }
-            written += (float)(rows * cols);
+            UNROLL for (int i = 0; i < 4; i++)
+                winograd_at(t[i], y[i]);
+            winograd_write(w, kb, winograd_tile_of(first + k, w->down, w->across), y, bias, &s);
         }
-        if (w->stats) {
-            float *s = w->stats + (size_t)kb * STAT_ROWS * LANES;
-            store(s, splat(written));
-            store(s + LANES, pivot);
-            store(s + 2 * LANES, sum);
-            store(s + 3 * LANES, squares);
-        }
+        if (w->stats)
+            winograd_store_sums(w->stats + (size_t)kb * STAT_ROWS * LANES, &s);
     }
 }
 
 /* G g G^T of one [9][L][L] block of weights, to 36 blocks [L][L] at distance `element`. */
-static void winograd_weights(const float *w, float *out, size_t element)
+INLINE void transform_weights(const float *w, float *out, size_t element, void (*const transform)(const vec[3], vec[6]))
 {
     for (int c = 0; c < LANES; c++, w += LANES, out += LANES) {
         vec t[6][3], col[3], o[6];
         UNROLL for (int j = 0; j < 3; j++) {
             UNROLL for (int i = 0; i < 3; i++)
                 col[i] = load(w + (i * 3 + j) * LANES * LANES);
-            winograd_g(col, o);
+            transform(col, o);
             UNROLL for (int i = 0; i < 6; i++)
                 t[i][j] = o[i];
         }
         UNROLL for (int i = 0; i < 6; i++) {
-            winograd_g(t[i], o);
+            transform(t[i], o);
             UNROLL for (int j = 0; j < 6; j++)
                 store(out + (i * 6 + j) * element, o[j]);
         }
@@ -259,31 +271,48 @@ static void winograd_weights(const float *w, float *out, size_t element)
 }
 
 /* The same for the gradient of the data: transposed, and the taps in reverse order. */
-static void winograd_weights_transposed(const float *w, float *out, size_t element)
+INLINE void transform_weights_transposed(const float *w, float *out, size_t element,
+                                         void (*const transform)(const vec[3], vec[6]))
 {
     float turned[9 * LANES * LANES] __attribute__((aligned(64)));
 
     for (int t = 0; t < 9; t++)
         transpose(w + t * LANES * LANES, turned + (8 - t) * LANES * LANES);
-    winograd_weights(turned, out, element);
+    transform_weights(turned, out, element, transform);
 }
 
 /* G^T m G of 36 blocks [L][L] at distance `element`, to one [9][L][L] block of the weights' gradient. */
-static void winograd_weights_gradient(const float *m, float *dw, size_t element)
+INLINE void transform_weights_gradient(const float *m, float *dw, size_t element,
+                                       void (*const transform)(const vec[6], vec[3]))
 {
     for (int c = 0; c < LANES; c++, m += LANES, dw += LANES) {
         vec t[3][6], col[6], o[3];
         UNROLL for (int j = 0; j < 6; j++) {
             UNROLL for (int i = 0; i < 6; i++)
                 col[i] = load(m + (i * 6 + j) * element);
-            winograd_gt(col, o);
+            transform(col, o);
             UNROLL for (int i = 0; i < 3; i++)
                 t[i][j] = o[i];
         }
         UNROLL for (int i = 0; i < 3; i++) {
-            winograd_gt(t[i], o);
+            transform(t[i], o);
             UNROLL for (int j = 0; j < 3; j++)
                 store(dw + (i * 3 + j) * LANES * LANES, o[j]);
         }
     }
+}
+
+static void winograd_weights(const float *w, float *out, size_t element)
+{
+    transform_weights(w, out, element, winograd_g);
+}
+
+static void winograd_weights_transposed(const float *w, float *out, size_t element)
+{
+    transform_weights_transposed(w, out, element, winograd_g);
+}
+
+static void winograd_weights_gradient(const float *m, float *dw, size_t element)
+{
+    transform_weights_gradient(m, dw, element, winograd_gt);
 }

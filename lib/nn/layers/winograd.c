@@ -5,22 +5,70 @@ enum {
     STAGE_BYTES = 6 << 20, /* of the tiles that the weights' gradient takes at a time */
 };
 
-bool winograd_fits(const vertex *v, const vertex *x)
-{
-    return v->kernel == 3 && v->stride == 1 && v->pad == 1 && x->H > 2 && x->W > 2;
-}
-
 static int tiles_of(const vertex *v)
 {
     return ceil_div(v->H, 4) * ceil_div(v->W, 4);
 }
 
-/* The distance of a tile's elements: an odd number of cache lines, so that the 36 do not fall into one set of the cache. */
+bool winograd_fits(const vertex *v, const vertex *x)
+{
+    if (v->kernel != 3 || v->pad != 1 || v->stride > 2)
+        return false;
+    /* Of stride 2 the gain is smaller: 81 products a tile must be well below 9 a pixel, and outweigh the transforms. */
+    return v->stride == 1 ? x->H > 2 && x->W > 2 : x->C >= 32 && 81 * tiles_of(v) < 8 * v->pixels;
+}
+
+static const winograd_form *form_of(const graph *g, const vertex *v)
+{
+    return &g->k->winograd[v->stride - 1];
+}
+
+/* How many pixels of a product each tile has in element i: see kernels/polyphase.h. */
+static int pixels_of(const vertex *v, int i)
+{
+    return v->stride == 1 || i < 25 ? 1 : i < 35 ? 4 : 16;
+}
+
+/* Which of the 36 weights element i, in the order of memory, is multiplied by. */
+static int weights_of(const vertex *v, int i)
+{
+    if (v->stride == 1)
+        return i;
+    return i < 25 ? i / 5 * 6 + i % 5 : i < 30 ? (i - 25) * 6 + 5 : i;
+}
+
+/* The distance of a tile's elements: an odd number of cache lines, so that they do not fall into one set of the cache. */
 static size_t element_size(const graph *g, int blocks, int pitch)
 {
     size_t lines = ((size_t)blocks * pitch * g->k->lanes + 15) / 16;
 
     return (lines | 1) * 16;
+}
+
+/* Lays out tiles of a map at `tiles`; returns where they end. */
+static float *lay_out(winograd_args *w, const graph *g, const vertex *v, const vertex *map, int pitch, float *tiles)
+{
+    *w = (winograd_args){.blocks = map->blocks, .H = map->H, .W = map->W, .down = ceil_div(v->H, 4),
+                         .across = ceil_div(v->W, 4), .tiles = tiles, .pitch = pitch,
+                         .element = element_size(g, map->blocks, pitch), .element4 = element_size(g, map->blocks, 4 * pitch)};
+    if (v->stride == 1)
+        return tiles + ELEMENTS * w->element;
+    return tiles + 25 * w->element + 10 * w->element4 + element_size(g, map->blocks, 16 * pitch);
+}
+
+static float *element_at(const winograd_args *w, const vertex *v, int i)
+{
+    if (v->stride == 1 || i < 25)
+        return w->tiles + i * w->element;
+    return w->tiles + 25 * w->element + (i - 25) * w->element4;
+}
+
+static size_t tiles_size(const graph *g, const vertex *v, const vertex *map, int pitch)
+{
+    winograd_args w;
+    float *none = NULL;
+
+    return (size_t)(lay_out(&w, g, v, map, pitch, none) - none);
 }
 
 /*
@@ -32,7 +80,7 @@ static int largest_block(const graph *g, const vertex *v, const vertex *x)
 {
     int channels = v->C + x->C, want = channels <= 128 ? 28 : channels <= 256 ? 42 : 56;
 
-    return ceil_div(want, g->k->tile) * g->k->tile;
+    return ceil_div(v->stride == 1 ? want : want / 2, g->k->tile) * g->k->tile;
 }
 
 static int pass_block(const graph *g, const vertex *v, const vertex *x, int rows)
@@ -51,7 +99,7 @@ int winograd_jobs(const graph *g, const vertex *v, const vertex *x, int rows)
 
 static int stage_tiles(const vertex *v, const vertex *x)
 {
-    int tiles = STAGE_BYTES / (ELEMENTS * 4 * (v->C + x->C)) / 28 * 28;
+    int products = v->stride == 1 ? ELEMENTS : 81, tiles = STAGE_BYTES / (products * 4 * (v->C + x->C)) / 28 * 28;
 
     return tiles < 56 ? 56 : tiles > 448 ? 448 : tiles;
 }
@@ -60,7 +108,7 @@ size_t winograd_scratch(const graph *g, const vertex *v, const vertex *x)
 {
     int most = largest_block(g, v, x);
 
-    return ELEMENTS * (element_size(g, v->blocks, most) + element_size(g, x->blocks, most));
+    return tiles_size(g, v, v, most) + tiles_size(g, v, x, most);
 }
 
 size_t winograd_weights_size(const graph *g, const vertex *v, const vertex *x)
@@ -74,7 +122,7 @@ size_t winograd_shared(const graph *g, const vertex *v, const vertex *x)
 {
     int stage = stage_tiles(v, x);
 
-    return winograd_weights_size(g, v, x) + ELEMENTS * (element_size(g, v->blocks, stage) + element_size(g, x->blocks, stage));
+    return winograd_weights_size(g, v, x) + tiles_size(g, v, v, stage) + tiles_size(g, v, x, stage);
 }
 
 /* ---- Forward, and backward to the data ------------------------------------------------------ */
@@ -82,6 +130,7 @@ size_t winograd_shared(const graph *g, const vertex *v, const vertex *x)
 typedef struct product {
     const winograd_pass *p;
     const graph *g;
+    const winograd_form *form;
     const float *weights; /* the arena's */
     float *transformed;
     int in_blocks, out_blocks;
@@ -99,9 +148,9 @@ static void weights_job(void *arg, int ob, int thread)
     for (int ib = 0; ib < r->in_blocks; ib++) {
         float *out = r->transformed + ((size_t)ob * r->in_blocks + ib) * square;
         if (r->backward)
-            r->g->k->winograd_weights_transposed(r->weights + ((size_t)ib * r->out_blocks + ob) * 9 * square, out, element);
+            r->form->weights_transposed(r->weights + ((size_t)ib * r->out_blocks + ob) * 9 * square, out, element);
         else
-            r->g->k->winograd_weights(r->weights + ((size_t)ob * r->in_blocks + ib) * 9 * square, out, element);
+            r->form->weights(r->weights + ((size_t)ob * r->in_blocks + ib) * 9 * square, out, element);
     }
 }
 
@@ -109,28 +158,34 @@ static void product_job(void *arg, int job, int thread)
 {
     const product *r = arg;
     const graph *g = r->g;
+    const winograd_pass *p = r->p;
     int first = job * r->block, count = r->total - first < r->block ? r->total - first : r->block;
     size_t L = (size_t)g->k->lanes;
-    winograd_args in = {.blocks = r->in_blocks, .H = r->p->v->H, .W = r->p->v->W, .pitch = r->block,
-                        .element = element_size(g, r->in_blocks, r->block), .tiles = thread_scratch(g, thread),
-                        .pre = r->p->pre};
-    winograd_args out = {.blocks = r->out_blocks, .H = r->p->v->H, .W = r->p->v->W, .pitch = r->block,
-                         .element = element_size(g, r->out_blocks, r->block), .tiles = in.tiles + ELEMENTS * in.element,
-                         .out = r->p->out, .bias = r->p->bias, .add = r->p->add, .relu = r->p->relu,
-                         .stats = r->p->stats ? r->p->stats + (size_t)job * r->out_blocks * STAT_ROWS * L : NULL};
+    winograd_args in, out;
 
-    g->k->winograd_input(&in, r->p->src, first, count);
-    for (int i = 0; i < ELEMENTS; i++)
-        g->k->gemm(&(gemm_args){.a = in.tiles + i * in.element, .a_run = r->block * L, .runs = r->in_blocks,
-                                .w = r->transformed + (size_t)i * r->in_blocks * r->out_blocks * L * L,
-                                .w_block = r->in_blocks * L * L, .pixels = count, .blocks = r->out_blocks,
-                                .out = out.tiles + i * out.element, .out_block = r->block * L});
-    g->k->winograd_output(&out, first, count);
+    lay_out(&out, g, p->v, r->backward ? p->x : p->v, count,
+            lay_out(&in, g, p->v, r->backward ? p->v : p->x, count, thread_scratch(g, thread)));
+    in.pre = p->pre;
+    out.out = p->out;
+    out.bias = p->bias;
+    out.add = p->add;
+    out.relu = p->relu;
+    out.stats = p->stats ? p->stats + (size_t)job * r->out_blocks * STAT_ROWS * L : NULL;
+
+    (r->backward ? r->form->data_input : r->form->input)(&in, p->src, first, count);
+    for (int i = 0; i < ELEMENTS; i++) {
+        int pixels = count * pixels_of(p->v, i);
+        g->k->gemm(&(gemm_args){.a = element_at(&in, p->v, i), .a_run = pixels * L, .runs = r->in_blocks,
+                                .w = r->transformed + (size_t)weights_of(p->v, i) * r->in_blocks * r->out_blocks * L * L,
+                                .w_block = r->in_blocks * L * L, .pixels = pixels, .blocks = r->out_blocks,
+                                .out = element_at(&out, p->v, i), .out_block = pixels * L});
+    }
+    (r->backward ? r->form->data_output : r->form->output)(&out, first, count);
 }
 
 static void run_product(const winograd_pass *p, bool backward)
 {
-    product r = {.p = p, .g = p->g, .weights = p->weights, .in_blocks = backward ? p->v->blocks : p->x->blocks,
+    product r = {.p = p, .g = p->g, .form = form_of(p->g, p->v), .weights = p->weights, .in_blocks = backward ? p->v->blocks : p->x->blocks,
                  .out_blocks = backward ? p->x->blocks : p->v->blocks, .total = p->rows * tiles_of(p->v),
                  .backward = backward};
 
@@ -144,7 +199,7 @@ static void run_product(const winograd_pass *p, bool backward)
 
 void winograd_transform(const graph *g, const vertex *v, const vertex *x, const float *weights, float *transformed)
 {
-    product r = {.g = g, .weights = weights, .transformed = transformed, .in_blocks = x->blocks, .out_blocks = v->blocks};
+    product r = {.g = g, .form = form_of(g, v), .weights = weights, .transformed = transformed, .in_blocks = x->blocks, .out_blocks = v->blocks};
 
     team_run(g->team, r.out_blocks, weights_job, &r);
 }
@@ -181,8 +236,8 @@ static void stage_pack_job(void *arg, int job, int thread)
     (void)thread;
     x.tiles += (size_t)first * s->g->k->lanes;
     d.tiles += (size_t)first * s->g->k->lanes;
-    s->g->k->winograd_input(&x, s->p->src, s->first + first, count);
-    s->g->k->winograd_gradient(&d, s->dy, s->first + first, count);
+    form_of(s->g, s->p->v)->input(&x, s->p->src, s->first + first, count);
+    form_of(s->g, s->p->v)->gradient(&d, s->dy, s->first + first, count);
 }
 
 static void stage_product_job(void *arg, int job, int thread)
@@ -192,11 +247,12 @@ static void stage_product_job(void *arg, int job, int thread)
     int groups = ceil_div(s->x.blocks, JOB_RUNS), i = job / groups, run = job % groups * JOB_RUNS;
 
     (void)thread;
-    s->g->k->wgrad(&(wgrad_args){.a = s->x.tiles + i * s->x.element, .a_run = s->x.pitch * L, .first = run,
+    int pixels = s->count * pixels_of(s->p->v, i);
+    s->g->k->wgrad(&(wgrad_args){.a = element_at(&s->x, s->p->v, i), .a_run = pixels * L, .first = run,
                                  .runs = s->x.blocks - run < JOB_RUNS ? s->x.blocks - run : JOB_RUNS,
-                                 .d = s->d.tiles + i * s->d.element, .d_block = s->d.pitch * L, .pixels = s->count,
-                                 .blocks = s->d.blocks, .dw = s->sums + i * element, .dw_block = s->x.blocks * L * L,
-                                 .accumulate = s->first > 0});
+                                 .d = element_at(&s->d, s->p->v, i), .d_block = pixels * L, .pixels = pixels,
+                                 .blocks = s->d.blocks, .dw = s->sums + weights_of(s->p->v, i) * element,
+                                 .dw_block = s->x.blocks * L * L, .accumulate = s->first > 0});
 }
 
 static void finish_job(void *arg, int kb, int thread)
@@ -207,7 +263,7 @@ static void finish_job(void *arg, int kb, int thread)
     (void)thread;
     for (int cb = 0; cb < s->x.blocks; cb++) {
         size_t block = (size_t)kb * s->x.blocks + cb;
-        s->g->k->winograd_weights_gradient(s->sums + block * square, s->dw + block * 9 * square, element);
+        form_of(s->g, s->p->v)->weights_gradient(s->sums + block * square, s->dw + block * 9 * square, element);
     }
 }
 
@@ -215,16 +271,13 @@ void winograd_backward_weights(const winograd_pass *p, const float *dy, float *d
 {
     const graph *g = p->g;
     const vertex *v = p->v, *x = p->x;
-    int pitch = stage_tiles(v, x);
+    int most = stage_tiles(v, x);
     stage s = {.p = p, .g = g, .dy = dy, .dw = dw, .sums = g->shared, .total = p->rows * tiles_of(v)};
 
-    s.x = (winograd_args){.blocks = x->blocks, .H = v->H, .W = v->W, .pitch = pitch,
-                          .element = element_size(g, x->blocks, pitch), .tiles = s.sums + winograd_weights_size(g, v, x),
-                          .pre = p->pre};
-    s.d = (winograd_args){.blocks = v->blocks, .H = v->H, .W = v->W, .pitch = pitch,
-                          .element = element_size(g, v->blocks, pitch), .tiles = s.x.tiles + ELEMENTS * s.x.element};
-    for (; s.first < s.total; s.first += pitch) {
-        s.count = s.total - s.first < pitch ? s.total - s.first : pitch;
+    for (; s.first < s.total; s.first += most) {
+        s.count = s.total - s.first < most ? s.total - s.first : most;
+        lay_out(&s.d, g, v, v, s.count, lay_out(&s.x, g, v, x, s.count, s.sums + winograd_weights_size(g, v, x)));
+        s.x.pre = p->pre;
         team_run(g->team, ceil_div(s.count, PACK_TILES), stage_pack_job, &s);
         team_run(g->team, ELEMENTS * ceil_div(x->blocks, JOB_RUNS), stage_product_job, &s);
     }

@@ -1,7 +1,8 @@
 /*
- * 3x3 convolutions of stride 1 and padding 1 by Winograd's F(4x4, 3x3), in all
- * three passes. conv2d.c decides and calls; the transforms are in
- * kernels/winograd.h, with the paper.
+ * 3x3 convolutions of padding 1 and stride 1, by Winograd's F(4x4, 3x3), or
+ * stride 2, by its polyphase form, in all three passes. conv2d.c decides and
+ * calls; the transforms are in kernels/winograd.h and kernels/polyphase.h, with
+ * the papers.
  */
 #ifndef NN_LAYERS_WINOGRAD_H
 #define NN_LAYERS_WINOGRAD_H
