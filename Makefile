@@ -17,10 +17,10 @@ pkgflags  = $(shell pkg-config --cflags $(1) 2>/dev/null | sed 's/-I/-isystem /g
 # -ffp-contract=off: arithmetic outside lib/nn must not depend on the instruction set.
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -ffp-contract=off -fno-math-errno -pthread -Ilib $(SAN) $(LAYERFLAGS) $(CFLAGS)
 # Each program links only what it uses.
-LIBS     = -Wl,--as-needed $(PKGLIBS) -ldnnl -lm -pthread
+LIBS     = -Wl,--as-needed $(PKGLIBS) -lm -pthread
 
 # What `make deps` installs, by Debian's names.
-DEB_BUILD = gcc libc6-dev pkg-config libvips-dev libjpeg-dev libdeflate-dev nettle-dev libmsgpack-dev libdnnl-dev
+DEB_BUILD = gcc libc6-dev pkg-config libvips-dev libjpeg-dev libdeflate-dev nettle-dev libmsgpack-dev
 DEB_TEST  = libcriterion-dev dataset-fashion-mnist python3-numpy python3-msgpack
 DEB_TORCH = python3-torch python3-torchvision python3-sklearn python3-pil
 DEB_LINT  = clang mandoc cppcheck shellcheck

@@ -318,6 +318,13 @@ static taps_used used_taps(const direction *d)
     return (taps_used){d->at.taps < d->all_taps ? d->tap : NULL, d->at.taps, d->all_taps};
 }
 
+/* A 1x1 convolution's panel would be a copy of its input: maps of whole tiles are read where they lie. */
+static bool in_place(const conv_run *r, const direction *d)
+{
+    return d->at.taps == 1 && d->all_taps == 1 && d->at.step == 1 && !r->pre.a && d->in_H == d->at.H && d->in_W == d->at.W &&
+           d->in_H * d->in_W % r->g->k->tile == 0;
+}
+
 static void direction_job(void *arg, int job, int thread)
 {
     const conv_run *r = arg;
@@ -333,20 +340,30 @@ static void direction_job(void *arg, int job, int thread)
     int pixels = total - first < d->chunk ? (int)(total - first) : d->chunk;
     float *panel = thread_scratch(g, thread);
     size_t *places = (size_t *)(panel + line_up(panel_floats(g, d)));
-
-    pack_args p = {.at = &d->at, .src = r->src, .blocks = d->in_blocks, .H = d->in_H, .W = d->in_W, .panel = panel,
-                   .pitch = d->chunk, .pre = r->pre};
     float *stats = r->stats ? r->stats + (size_t)slice * d->out_blocks * STAT_ROWS * L : NULL;
+    gemm_args m = {.a = panel, .a_run = (size_t)d->chunk * L, .runs = d->runs, .w = r->weights,
+                   .w_block = (size_t)d->in_blocks * d->all_taps * L * L, .used = used_taps(d), .pixels = pixels,
+                   .blocks = d->out_blocks, .out = r->out, .out_block = (size_t)d->at.out_H * d->at.out_W * L,
+                   .out_pixel = places, .bias = r->bias, .add = r->add, .relu = r->relu, .stats = stats};
 
     if (stats)
         memset(stats, 0, (size_t)d->out_blocks * STAT_ROWS * L * sizeof *stats);
-    g->k->pack(&p, first, pixels);
     output_places(g, d, first, pixels, places);
-    gemm_args m = {.a = panel, .a_run = (size_t)d->chunk * L, .runs = d->runs, .w = r->weights,
-                   .w_block = (size_t)d->in_blocks * d->all_taps * L * L, .used = used_taps(d), .pixels = pixels, .blocks = d->out_blocks,
-                   .out = r->out, .out_block = (size_t)d->at.out_H * d->at.out_W * L, .out_pixel = places,
-                   .bias = r->bias, .add = r->add, .relu = r->relu, .stats = stats};
-    g->k->gemm(&m);
+    if (!in_place(r, d)) {
+        g->k->pack(&(pack_args){.at = &d->at, .src = r->src, .blocks = d->in_blocks, .H = d->in_H, .W = d->in_W,
+                                .panel = panel, .pitch = d->chunk, .pre = r->pre}, first, pixels);
+        g->k->gemm(&m);
+        return;
+    }
+    int plane = d->in_H * d->in_W;
+    m.a_run = (size_t)plane * L;
+    for (int done = 0; done < pixels; done += m.pixels) {
+        int64_t n = (first + done) / plane, p = (first + done) % plane;
+        m.a = r->src + ((size_t)n * d->in_blocks * plane + (size_t)p) * L;
+        m.pixels = plane - p < pixels - done ? (int)(plane - p) : pixels - done;
+        m.out_pixel = places + done;
+        g->k->gemm(&m);
+    }
 }
 
 static int all_jobs(const direction *directions, int count, int rows)
