@@ -443,22 +443,42 @@ static int work(run *r, err *e)
 
 /* ---- The end ------------------------------------------------------------------------------- */
 
+/* A line of the profile: times of all threads together, operations as the direct algorithm would need them. */
+static void print_share(double seconds, double total, double gflop, double peak, const char *pass, const char *layer,
+                        const char *kernel)
+{
+    double rate = seconds > 0 ? gflop / seconds : 0;
+
+    fprintf(stderr, "%8.3f %6.1f", seconds, total > 0 ? 100 * seconds / total : 0);
+    if (gflop > 0)
+        fprintf(stderr, " %9.1f %6.0f", rate, peak > 0 ? 100 * rate / peak : 0);
+    else
+        fprintf(stderr, " %9s %6s", "-", "-");
+    fprintf(stderr, "  %-16s %-32s %s\n", pass, layer, kernel);
+}
+
 static void print_profile(run *r)
 {
     static const char *const pass[] = {"forward", "backward data", "backward weights"};
-    const graph *g = r->tr.net.g;
-    double total = 0;
+    graph *g = r->tr.net.g;
+    double total = 0, seconds[3] = {0}, gflop[3] = {0}, peak = graph_peak(g);
 
-    for (int i = 0; i < graph_report_count(g); i++)
-        total += graph_report(g, i)->seconds;
-    fprintf(stderr, "%8s %6s %9s  %-16s %-28s %s\n", "seconds", "%", "GFLOP/s", "pass", "layer", "kernel");
     for (int i = 0; i < graph_report_count(g); i++) {
         const layer_report *l = graph_report(g, i);
-        if (l->samples == 0)
-            continue;
-        fprintf(stderr, "%8.3f %6.1f %9.1f  %-16s %-28s %s\n", l->seconds, total > 0 ? 100 * l->seconds / total : 0,
-                l->seconds > 0 ? l->gflop * (double)l->samples / l->seconds : 0, pass[l->pass], l->name, l->kernel);
+        total += l->seconds;
+        seconds[l->pass] += l->seconds;
+        gflop[l->pass] += l->gflop * (double)l->samples;
     }
+    fprintf(stderr, "%8s %6s %9s %6s  %-16s %-32s %s\n", "seconds", "%", "GFLOP/s", "%peak", "pass", "layer", "kernel");
+    for (int i = 0; i < graph_report_count(g); i++) {
+        const layer_report *l = graph_report(g, i);
+        if (l->samples > 0)
+            print_share(l->seconds, total, l->gflop * (double)l->samples, peak, pass[l->pass], l->name, l->kernel);
+    }
+    for (int p = 0; p < 3; p++)
+        print_share(seconds[p], total, gflop[p], peak, pass[p], "all layers", "");
+    print_share(total, total, gflop[0] + gflop[1] + gflop[2], peak, "all", "all layers", "");
+    fprintf(stderr, "peak: %.1f GFLOP/s\n", peak);
 }
 
 /* Stop reading, so that what is upstream may stop too. */

@@ -802,3 +802,45 @@ const layer_report *graph_report(const graph *g, int i)
 {
     return &g->reports[i];
 }
+
+enum { PEAK_ROUNDS = 200000, PEAK_TRIES = 5 };
+
+typedef struct peak_run {
+    graph *g;
+    double operations[64], best; /* operations of each job */
+    int jobs;
+} peak_run;
+
+static void peak_job(void *arg, int job, int thread)
+{
+    peak_run *r = arg;
+    float sink;
+
+    (void)thread;
+    r->operations[job] = r->g->k->peak(PEAK_ROUNDS, &sink);
+}
+
+static void measure_peak(void *arg)
+{
+    peak_run *r = arg;
+
+    for (int i = 0; i < PEAK_TRIES; i++) {
+        double begin = now(), total = 0;
+        team_run(r->g->team, r->jobs, peak_job, r);
+        double seconds = now() - begin;
+        for (int j = 0; j < r->jobs; j++)
+            total += r->operations[j];
+        if (total > r->best * seconds)
+            r->best = total / seconds;
+    }
+}
+
+double graph_peak(graph *g)
+{
+    peak_run r = {.g = g, .jobs = team_threads(g->team)};
+
+    if (r.jobs > (int)(sizeof r.operations / sizeof *r.operations))
+        r.jobs = sizeof r.operations / sizeof *r.operations;
+    team_call(g->team, measure_peak, &r);
+    return 1e-9 * r.best * team_threads(g->team) / r.jobs;
+}

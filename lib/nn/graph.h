@@ -163,5 +163,7 @@ typedef struct layer_report {
 void graph_profile(graph *g, bool on);
 int graph_report_count(const graph *g);
 const layer_report *graph_report(const graph *g, int i);
+/* What all threads reach together in multiplications and additions in registers, GFLOP/s: measured, in some milliseconds. */
+double graph_peak(graph *g);
 
 #endif

@@ -35,6 +35,10 @@ ok "a log on standard error" "echo kept >both; $small --log /dev/stderr -o e.mod
 same a.model e.model "logging changes nothing"
 ok "a profile" "$small --profile -o e.model <ex.ssl"
 says 'GFLOP/s' "a table" "$small --profile -o e.model <ex.ssl"
+$small --profile -q -o e.model <ex.ssl 2>profile
+ok "its shares add up to the whole" "awk '\$6 == \"layers\" || / all layers/ { next } NF > 5 && \$1 ~ /^[0-9.]+\$/ { s += \$2 } END { exit !(s > 98 && s < 102) }' profile"
+ok "every convolution has a speed" "! awk '/conv/ && !(\$3 > 0)' profile | grep -q ."
+ok "the peak" "grep -q '^peak: [1-9]' profile"
 
 # Learning: the loss of classes falls well below that of guessing among ten.
 ok "labels" "ssl-load $FASHION --gray --split train --limit 2000 --epochs 2 --shuffle | ssl-pretext labels >lab.ssl"

@@ -62,3 +62,19 @@ static void from_plain(const float *src, int C, int pixels, float *x)
         }
     }
 }
+
+/* Enough sums to fill the pipelines, few enough for the registers. */
+static double peak(int rounds, float *sink)
+{
+    vec sums[12], factor = splat(0.5f);
+
+    for (int i = 0; i < 12; i++)
+        sums[i] = splat((float)i); /* all different, or the compiler makes one of them */
+    for (int r = 0; r < rounds; r++)
+        UNROLL for (int i = 0; i < 12; i++)
+            sums[i] = sums[i] * factor + factor;
+    for (int i = 1; i < 12; i++)
+        sums[0] += sums[i];
+    *sink = sums[0][0];
+    return 12.0 * 2 * LANES * rounds;
+}

@@ -218,6 +218,9 @@ typedef struct kernels {
     void (*from_plain)(const float *src, int C, int pixels, float *x);
 
     void (*product)(const product_args *p);
+
+    /* Multiplies and adds in registers, to measure the peak; returns how many operations it did. What it writes is of no use. */
+    double (*peak)(int rounds, float *sink);
 } kernels;
 
 /* The fastest set that this processor has, or the one that the environment's SSL_CPU names. NULL and *e set if it cannot be had. */

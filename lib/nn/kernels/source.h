@@ -43,4 +43,5 @@ const kernels KERNELS = {
     .to_plain = to_plain,
     .from_plain = from_plain,
     .product = product,
+    .peak = peak,
 };
