@@ -35,7 +35,7 @@ static void start(setup *s, int n, int P, int D, double temperature, int threads
     s->g = graph_new(threads, &e);
     s->x = graph_input(s->g, D, 0, 0);
     node y = graph_flatten(s->g, s->x);
-    objective_nodes at = {y, y};
+    objective_nodes at = {y, y, y};
     graph_want_input_grad(s->g, s->x);
     cr_assert_eq(s->o.type->build(&s->o, s->g, &at, &s->shape, &e), 0, "%s", e.msg);
     cr_assert_eq(graph_compile(s->g, GRAPH_TRAIN, n * P, &e), 0, "%s", e.msg);
