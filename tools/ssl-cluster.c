@@ -553,7 +553,8 @@ int main(int argc, char **argv)
         .about = "Groups embeddings into clusters and writes the cluster of each, by its key.",
         .opts = opts,
         .examples = "  ssl-load photos --size 32 | ssl-embed -m a.model | ssl-cluster -k 100 --pca 64 --whiten --l2 >a.clusters\n"
-                    "  ssl-load photos --size 32 | ssl-pretext cluster:a.clusters | ssl-train --init a.model -o b.model\n"
+                    "  ssl-load photos --size 32 | ssl-pretext cluster --assign a.clusters |\n"
+                    "    ssl-train --init a.model -o b.model\n"
                     "  ssl-load photos --size 32 | ssl-embed -m b.model --layer head | ssl-cluster -m sinkhorn >b.clusters\n",
         .writes_stream = true,
         .run = run_cluster,

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MAX_LAYERS = 256 };
+
 static struct {
     const char *model, *layer;
     int64_t batch, threads, size;
@@ -24,15 +26,16 @@ typedef struct run {
     objective obj;
     network_arch arch;  /* for pixels: only H, W, C */
     network net;
-    node layer;
-    int D;              /* of the embedding */
+    node layer[MAX_LAYERS];
+    int width[MAX_LAYERS], layers;
+    int D;              /* of the embedding: all layers side by side */
 
     reader *in;
     writer *w;
     header h;
     image whole, scaled;
     uint8_t *cropped;
-    float *row;         /* pixels: one embedding */
+    float *row;         /* one embedding */
     frame *frames;      /* of the samples in the batch, begun */
     int n;              /* rows in the batch */
     int64_t done;
@@ -50,7 +53,7 @@ static int build(run *r, bool heads, err *e)
     return network_build(&r->net, &r->arch, heads ? &r->obj : NULL, NULL, (int)o.threads, e);
 }
 
-static int unknown_layer(const run *r, err *e)
+static int unknown_layer(const run *r, const char *name, err *e)
 {
     const char *names[512];
     int n = graph_named_count(r->net.g) < 512 ? graph_named_count(r->net.g) : 512;
@@ -58,35 +61,71 @@ static int unknown_layer(const run *r, err *e)
 
     for (int i = 0; i < n; i++)
         names[i] = graph_named(r->net.g, i, &x);
-    const char *near = opt_nearest(o.layer, names, n);
+    const char *near = opt_nearest(name, names, n);
     if (near)
-        return err_set(e, ERR_USAGE, "the model has no layer '%s'; did you mean '%s'?", o.layer, near);
-    return err_set(e, ERR_USAGE, "the model has no layer '%s'; --list-layers names them", o.layer);
+        return err_set(e, ERR_USAGE, "the model has no layer '%s'; did you mean '%s'?", name, near);
+    return err_set(e, ERR_USAGE, "the model has no layer '%s'; --list-layers names them", name);
 }
 
-/* The node that the embedding is read from, pooled or flattened when it is a map. */
-static int choose_layer(run *r, err *e)
+/* The next name of a list; false at its end. */
+static bool next_name(const char **list, char name[256])
+{
+    size_t n = strcspn(*list, ",");
+
+    if (!**list)
+        return false;
+    snprintf(name, 256, "%.*s", (int)n, *list);
+    *list += n;
+    *list += **list == ',';
+    return true;
+}
+
+static bool has_layers(const run *r)
+{
+    const char *list = o.layer;
+    char name[256];
+
+    while (next_name(&list, name))
+        if (graph_find(r->net.g, name) < 0)
+            return false;
+    return true;
+}
+
+static void take(run *r, node x)
 {
     int C, H, W;
-    node x;
 
-    if (build(r, false, e))
-        return -1;
-    x = o.layer ? graph_find(r->net.g, o.layer) : r->net.at.features;
-    if (x < 0 && r->m.h.objective) {
-        if (build(r, true, e))
-            return -1;
-        x = graph_find(r->net.g, o.layer);
-    }
-    if (x < 0)
-        return unknown_layer(r, e);
-    if (graph_rows(r->net.g, x, 1 << 20) != 1 << 20)
-        return err_set(e, ERR_USAGE, "layer '%s' sees several inputs of an example at once, so it says nothing of one image", o.layer);
     graph_shape(r->net.g, x, &C, &H, &W);
     if (H > 0)
         x = o.flatten ? graph_flatten(r->net.g, x) : graph_global_avgpool(r->net.g, x);
-    r->layer = x;
-    return 0;
+    r->layer[r->layers++] = x;
+}
+
+/* The nodes that the embedding is read from, pooled or flattened when they are maps. */
+static int choose_layers(run *r, err *e)
+{
+    const char *list = o.layer;
+    char name[256];
+
+    if (build(r, false, e))
+        return -1;
+    if (!o.layer) {
+        take(r, r->net.at.features);
+        return 0;
+    }
+    if (!has_layers(r) && r->m.h.objective && build(r, true, e))
+        return -1;
+    while (next_name(&list, name)) {
+        node x = graph_find(r->net.g, name);
+        if (x < 0)
+            return unknown_layer(r, name, e);
+        if (r->layers == MAX_LAYERS)
+            return err_set(e, ERR_USAGE, "more than %d layers", MAX_LAYERS);
+        if (graph_rows(r->net.g, x, 1 << 20) != 1 << 20)
+            return err_set(e, ERR_USAGE, "layer '%s' sees several inputs of an example at once, so it says nothing of one image", name);
+        take(r, x);
+    }
+    return r->layers ? 0 : err_set(e, ERR_USAGE, "--layer names no layer");
 }
 
 static int open_model(run *r, err *e)
@@ -110,14 +149,18 @@ static int compile(run *r, err *e)
 {
     int H, W;
 
-    if (choose_layer(r, e))
+    if (choose_layers(r, e))
         return -1;
-    graph_output(r->net.g, r->layer);
+    for (int i = 0; i < r->layers; i++)
+        graph_output(r->net.g, r->layer[i]);
     if (graph_compile(r->net.g, GRAPH_INFER, (int)o.batch, e))
         return -1;
     if (network_load(&r->net, &r->m, PARTS_HEADS, e))
         return err_prefix(e, "model '%s'", o.model);
-    graph_shape(r->net.g, r->layer, &r->D, &H, &W);
+    for (int i = 0; i < r->layers; i++) {
+        graph_shape(r->net.g, r->layer[i], &r->width[i], &H, &W);
+        r->D += r->width[i];
+    }
     return 0;
 }
 
@@ -267,10 +310,13 @@ static int flush(run *r, err *e)
         return 0;
     if (graph_forward(r->net.g, r->n, GRAPH_MODE_EVAL, e))
         return -1;
-    const float *x = graph_value(r->net.g, r->layer);
-    for (int i = 0; i < r->n; i++)
-        if (put_embedding(r, &r->frames[i], x + (size_t)i * (size_t)r->D, e))
+    for (int i = 0; i < r->n; i++) {
+        float *to = r->row;
+        for (int k = 0; k < r->layers; to += r->width[k++])
+            memcpy(to, graph_value(r->net.g, r->layer[k]) + (size_t)i * (size_t)r->width[k], (size_t)r->width[k] * sizeof *to);
+        if (put_embedding(r, &r->frames[i], r->row, e))
             return -1;
+    }
     r->n = 0;
     return 0;
 }
@@ -384,7 +430,7 @@ int main(int argc, char **argv)
 {
     const opt opts[] = {
         {'m', "model", OPT_STRING, &o.model, "MODEL", "a model or checkpoint of ssl-train; or pixels: the raw pixels", 0, 0},
-        {'l', "layer", OPT_STRING, &o.layer, "NAME", "the layer to read (default: the encoder's output)", 0, 0},
+        {'l', "layer", OPT_STRING, &o.layer, "NAME", "the layer to read (default: the encoder's output), or several,\nside by side: layer2,layer3", 0, 0},
         {0, "flatten", OPT_FLAG, &o.flatten, NULL, "take a map's values one by one (default: their averages by channel)", 0, 0},
         {0, "list-layers", OPT_FLAG, &o.list_layers, NULL, "print the model's layers and their shapes, and stop", 0, 0},
         {0, "size", OPT_INT, &o.size, "N", "make images N x N, resized by the short side and cropped (default:\nthe model's size, for patches that of the whole images)", 1, 16384},

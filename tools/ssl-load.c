@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static struct {
-    const char *split, *classes, *files_from, *format, *epochs, *shard, *fit, *background, *on_error;
+    const char *split, *classes, *files_from, *format, *epochs, *uniform_by, *shard, *fit, *background, *on_error;
     bool balance, shuffle, gray, zero;
     int64_t limit, buffer, seed, skip, size, shrink, max_pixels, threads;
 } o = {.seed = -1, .buffer = 4096};
@@ -32,6 +32,7 @@ static const opt options[] = {
     {0, NULL, OPT_SECTION, NULL, NULL, "Order:", 0, 0},
     {0, "epochs", OPT_STRING, &o.epochs, "N", "visit every image N times, or without end: inf (default 1)", 0, 0},
     {0, "shuffle", OPT_FLAG, &o.shuffle, NULL, "a fresh random order every epoch", 0, 0},
+    {0, "uniform-by", OPT_STRING, &o.uniform_by, "FILE", "a random order that visits the clusters of ssl-cluster's FILE evenly", 0, 0},
     {0, "shuffle-buffer", OPT_INT, &o.buffer, "N", "images held to shuffle a pipe (default 4096)", 2, 16777216},
     {0, "seed", OPT_INT, &o.seed, "N", "seed of this and of all that follows (default 0, or a saved stream's)", 0, 9e15},
     {0, "shard", OPT_STRING, &o.shard, "I/N", "only positions P with P mod N = I, I from 0", 0, 0},
@@ -172,7 +173,7 @@ static int run(tool *t, err *e)
     watch w = {.t = t};
     load_opts l = {
         .operands = t->operands, .n_operands = t->n_operands, .list = o.files_from, .zero_ended = o.zero, .format = o.format,
-        .split = o.split, .classes = o.classes, .limit = o.limit, .balance = o.balance, .shuffle = o.shuffle, .buffer = o.buffer,
+        .split = o.split, .classes = o.classes, .limit = o.limit, .balance = o.balance, .shuffle = o.shuffle, .uniform_by = o.uniform_by, .buffer = o.buffer,
         .seed = o.seed, .skip = o.skip, .threads = o.threads ? (int)o.threads : pool_cpus(),
         .decode = {.channels = o.gray ? 1 : 3, .size = (int)o.size, .shrink = (int)o.shrink, .max_pixels = o.max_pixels},
         .in_fd = t->in_fd, .out_fd = t->out_fd, .each = each, .note = note, .arg = &w,

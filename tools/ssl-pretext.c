@@ -13,9 +13,10 @@
 
 static int64_t seed = -1, threads;
 static bool keep, estimate;
-static const char *normalize;
+static const char *normalize, *assign;
 
 static const opt opts[] = {
+    {0, "assign", OPT_STRING, &assign, "FILE", "of the task cluster: the assignments, written by ssl-cluster", 0, 0},
     {0, "keep", OPT_FLAG, &keep, NULL, "keep the fields image and views, for a person to look at", 0, 0},
     {0, "normalize", OPT_STRING, &normalize, "NAME", "how the trainer is to normalise the inputs: imagenet, cifar10,\n"
      "gray, or image for each image by itself (default: gray for one\nchannel, else imagenet)", 0, 0},
@@ -72,6 +73,8 @@ static value *record(const pretext *p, const header *h)
 
 static int set_up(stage *s, header *h, err *e)
 {
+    history_parent other = {NULL, NULL};
+
     if (seed >= 0)
         h->seed = (uint64_t)seed;
     if (pretext_declare(&s->task, h, h->seed, keep, (int)threads, e))
@@ -80,7 +83,10 @@ static int set_up(stage *s, header *h, err *e)
         value_set(h->input_transform, "normalize", value_str(normalize));
     if (value_failed(h->input_transform))
         return err_nomem(e);
-    return history_add(h, "ssl-pretext", record(&s->task, h), NULL, 0, e);
+    other.role = s->task.role;
+    if (s->task.history && history_merge(h, s->task.history, &other.id, e))
+        return -1;
+    return history_add(h, "ssl-pretext", record(&s->task, h), &other, other.id ? 1 : 0, e);
 }
 
 /* The names are those of the trainer's table. */
@@ -126,6 +132,12 @@ static int run(tool *t, err *e)
 
     if (check_normalize(e) || pretext_init(&s.task, t->operands[0], e))
         return -1;
+    if (s.task.task->assigned != (assign != NULL)) {
+        err_set(e, ERR_USAGE, assign ? "%s: --assign is for the task cluster" : "%s needs --assign FILE, written by ssl-cluster",
+                s.task.task->name);
+        goto out;
+    }
+    s.task.assign = assign;
     if (estimate && !s.task.task->observe) {
         err_set(e, ERR_USAGE, "%s: there is nothing to estimate", s.task.task->name);
         goto out;

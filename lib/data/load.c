@@ -197,12 +197,13 @@ static int run_files(load *L, err *e)
         if (new_job(L, &j, e))
             return -1;
         for (; pos < L->end && j->n < BATCH && bytes < BATCH_BYTES; pos += L->step) {
-            size_t index = order_index(&L->ord, pos);
+            int64_t epoch = pos / (int64_t)L->sel.n;
+            size_t index = L->even.n ? uniform_index(&L->even, pos, &epoch) : order_index(&L->ord, pos);
             task *t = &j->t[j->n++];
             t->en = &L->l.v[L->sel.v[index]];
             t->index = (int64_t)index;
             t->pos = pos;
-            t->epoch = pos / (int64_t)L->sel.n;
+            t->epoch = epoch;
             bytes += weight(L, t->en);
         }
         pool_put(L->pool, j);
@@ -339,6 +340,8 @@ static int check_pipe(const load *L, err *e)
         return err_set(e, ERR_USAGE, "a pipe comes only once: --epochs needs a file");
     if (L->o->balance)
         return err_set(e, ERR_USAGE, "a pipe is not known beforehand: --balance needs a file");
+    if (L->o->uniform_by)
+        return err_set(e, ERR_USAGE, "a pipe is not known beforehand: --uniform-by needs a file");
     return 0;
 }
 
@@ -443,6 +446,8 @@ static void clear(load *L)
     writer_free(L->w);
     header_clear(&L->h);
     order_clear(&L->ord);
+    uniform_clear(&L->even);
+    assignments_clear(&L->groups);
     select_clear(&L->sel);
     listing_free(&L->l);
     for (int i = 0; L->s && i < L->sources; i++)

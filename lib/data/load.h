@@ -21,6 +21,7 @@ typedef struct load_opts {
     bool balance;
     int64_t epochs; /* LOAD_FOREVER: without end */
     bool shuffle;
+    const char *uniform_by; /* a file of assignments: visit its clusters evenly, in random order; or NULL */
     int64_t buffer;  /* images that shuffling holds when it reads a pipe */
     int64_t seed;    /* -1: the seed of the first saved stream, else 0 */
     int64_t shard, shards; /* positions with pos % shards == shard */

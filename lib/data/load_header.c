@@ -14,7 +14,7 @@ static int inherit(load *L, history_parent **parents, int *n, err *e)
     bool seeded = L->o->seed >= 0;
 
     L->h.seed = seeded ? (uint64_t)L->o->seed : 0;
-    *parents = calloc((size_t)L->sources, sizeof **parents);
+    *parents = calloc((size_t)L->sources + 1, sizeof **parents); /* and that of --uniform-by */
     if (!*parents)
         return err_nomem(e);
     for (int i = 0; i < L->sources; i++) {
@@ -78,6 +78,12 @@ static value *parameters(load *L)
     value_set(v, "balance", value_bool(o->balance));
     value_set(v, "epochs", o->epochs == LOAD_FOREVER ? value_str("inf") : value_int(o->epochs));
     value_set(v, "shuffle", value_bool(o->shuffle));
+    if (o->uniform_by) {
+        value *by = value_map();
+        value_set(by, "operand", text_or_nil(L, o->uniform_by));
+        value_set(by, "digest", value_str(L->groups.digest));
+        value_set(v, "uniform-by", by);
+    }
     if (L->pipe && o->shuffle)
         value_set(v, "shuffle-buffer", value_int(o->buffer));
     snprintf(text, sizeof text, "%" PRId64 "/%" PRId64, o->shard, o->shards);
@@ -158,6 +164,35 @@ static int count_frames(load *L, err *e)
     return 0;
 }
 
+/* Visit the clusters of --uniform-by evenly: its stream becomes one more parent. */
+static int visit_evenly(load *L, history_parent *parent, int *n, err *e)
+{
+    const char *path = L->o->uniform_by;
+    int32_t *group = malloc(L->sel.n * sizeof *group);
+    int rc = group ? 0 : err_nomem(e);
+
+    if (rc == 0)
+        rc = assignments_load(&L->groups, path, e);
+    for (size_t i = 0; i < L->sel.n && rc == 0; i++) {
+        const char *key = L->l.v[L->sel.v[i]].key;
+        const int32_t *c = assignments_find(&L->groups, key, strlen(key));
+        if (c)
+            group[i] = c[0];
+        else
+            rc = err_set(e, ERR_INPUT, "'%s' has no cluster for '%s'", path, key);
+    }
+    if (rc == 0)
+        rc = uniform_init(&L->even, group, L->sel.n, L->groups.clusters, rng_mix_str(L->key, "uniform"), e);
+    free(group);
+    if (rc)
+        return -1;
+    parent->role = "assignments";
+    if (history_merge(&L->h, L->groups.history, &parent->id, e))
+        return -1;
+    *n += parent->id != NULL;
+    return 0;
+}
+
 int load_header(load *L, err *e)
 {
     history_parent *parents = NULL;
@@ -168,7 +203,8 @@ int load_header(load *L, err *e)
     if (!L->pipe) {
         select_opts s = {L->o->split, L->o->classes, L->o->limit, L->o->balance, rng_mix_str(L->key, "limit")};
         if (select_entries(&L->sel, &L->l, &s, e) ||
-            order_init(&L->ord, L->sel.n, L->o->shuffle, rng_mix_str(L->key, "shuffle"), e))
+            order_init(&L->ord, L->sel.n, L->o->shuffle, rng_mix_str(L->key, "shuffle"), e) ||
+            (L->o->uniform_by && visit_evenly(L, &parents[n], &n, e)))
             goto out;
     }
     if (L->pipe)

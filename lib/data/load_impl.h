@@ -6,6 +6,8 @@
 #include "data/load.h"
 #include "data/select.h"
 #include "data/source.h"
+#include "data/uniform.h"
+#include "stream/assignments.h"
 #include "stream/stream.h"
 
 #define LOAD_TOOL "ssl-load"
@@ -49,6 +51,8 @@ typedef struct load {
     listing l;
     selection sel;
     order ord;
+    assignments groups; /* of --uniform-by */
+    uniform even;
     uint64_t key; /* of all our random decisions */
     header h;
     writer *w;

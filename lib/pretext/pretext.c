@@ -16,6 +16,7 @@ const pretext_task *const pretext_tasks[] = {
     &pretext_superres,
     &pretext_labels,
     &pretext_contrast,
+    &pretext_cluster,
     NULL,
 };
 

@@ -46,22 +46,27 @@ typedef struct pretext_task {
     const char *help;            /* one line */
     const pretext_param *params; /* may be NULL; values without a name are taken in this order */
     int (*declare)(pretext *p, header *h, err *e);
+    /* 0, or 1 to leave the sample out (it is counted), or -1. */
     int (*sample)(const pretext *p, const sample *in, frame *out, int worker, err *e);
     /* Optional, for --estimate: take what the task wants to know of a sample, one after the other; then say it in text. */
     int (*observe)(pretext *p, const sample *in, err *e);
     int (*report)(const pretext *p, buf *out, err *e);
     void (*clear)(pretext *p); /* frees p->state; may be NULL */
+    bool assigned; /* it needs p->assign */
 } pretext_task;
 
 /* A task with its parameters: what an operand such as `rotate:angles=2` says. */
 struct pretext {
     const pretext_task *task;
     value *params;   /* owned; every parameter: int, float or str */
+    const char *assign; /* --assign: a file of assignments; borrowed, set before pretext_declare() */
     /* Set by pretext_declare(), before the task's declare(): */
     bool gray;       /* images of one channel */
     int64_t classes; /* how many the header lists; 0: none */
     uint64_t key;    /* of this stage's random decisions; see pretext_rng() */
     int workers;     /* sample() is called with worker 0..workers-1 */
+    const value *history; /* of another stream that the task read, a parent by the name of `role`; borrowed from state */
+    const char *role;
     void *state;     /* the task's own, made by declare() and only read by sample() */
 };
 

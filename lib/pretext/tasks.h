@@ -12,5 +12,6 @@ extern const pretext_task pretext_inpaint;
 extern const pretext_task pretext_superres;
 extern const pretext_task pretext_labels;
 extern const pretext_task pretext_contrast;
+extern const pretext_task pretext_cluster;
 
 #endif

@@ -68,4 +68,48 @@ for bad in '-m lloyd' '--init far' '-m sinkhorn --l2' '--heads 2' '--lambda 3' '
 done
 ok "--list" "ssl-cluster --list | grep -q sinkhorn"
 
+# Clusters as targets: joined by key, whatever the order.
+ok "the training images" "ssl-load photos --size 8 --split train >t.ssl; ssl-embed -q -m pixels <t.ssl | ssl-cluster -q -k 5 >t.cl"
+ok "examples" "ssl-load photos --size 8 --split train --shuffle --epochs 2 | ssl-pretext cluster --assign t.cl >ex.ssl && ssl-show --check ex.ssl"
+prints '^objective +name=classify task=cluster classes=5' "the objective" "ssl-show ex.ssl"
+prints 'ssl-pretext +assign=t.cl digest=[0-9a-f]{64} keep=false missing=fail' "the history names the file by its content" "ssl-show ex.ssl | tr -s '\n ' ' ' | sed 's/\[/\n[/g'"
+prints 'assignments=\[[0-9]+\]' "and what made it" "ssl-show ex.ssl"
+targets() { ssl-show -n 1000 "$1" | awk '/ key / { k = $4 } /^ +target/ { print k, $4 }' | sort -u; }
+clusters() { ssl-show -n 1000 "$1" | awk '/ key / { k = $4 } /^ +cluster/ { print k, $4 }' | sort -u; }
+ok "each key has its cluster as the target" "targets ex.ssl >1; clusters t.cl >2; [ -s 1 ] && cmp 1 2"
+ok "of views too" "ssl-augment --views 3 flip <t.ssl | ssl-pretext cluster --assign t.cl | ssl-show --check"
+exits 3 "a missing key" "ssl-load photos --size 8 | ssl-pretext cluster --assign t.cl"
+says "sample 0 'test/cat/0.ppm': cluster: 't.cl' has no cluster for this key" "is named" "ssl-load photos --size 8 | ssl-pretext cluster --assign t.cl >x"
+ok "or skipped" "ssl-load photos --size 8 | ssl-pretext cluster:missing=skip --assign t.cl >x.ssl && ssl-show --check --json x.ssl >x.json"
+prints '"skipped": 24' "and counted" "cat x.json"
+exits 2 "the file is needed" "ssl-pretext cluster <t.ssl"
+exits 2 "and not for others" "ssl-pretext rotate --assign t.cl <t.ssl"
+exits 3 "a file of another kind" "ssl-pretext cluster --assign e.emb <t.ssl"
+exits 1 "no file" "ssl-pretext cluster --assign none <t.ssl"
+ok "training on clusters" "ssl-train -q --encoder convnet --width 4 --batch 8 -o c.model <ex.ssl"
+
+# Several heads, and their logits side by side.
+ok "three heads" "ssl-load photos --size 8 --split train --epochs 2 --shuffle >t2.ssl
+    ssl-embed -q -m c.model --layer layer3,embedding <t.ssl | ssl-cluster -q -m sinkhorn --heads 8 --tolerance 100 >h.cl
+    ssl-pretext cluster --assign h.cl <t2.ssl | ssl-train -q --encoder convnet --width 4 --batch 8 -o h.model"
+prints 'heads=8' "the model knows" "ssl-show h.model"
+prints '^head.7	' "the layers" "ssl-embed -m h.model --list-layers"
+ok "one of them" "ssl-embed -q -m h.model --layer head.0 <t.ssl >h0; ssl-embed -q -m h.model --layer head.1 <t.ssl >h1; ssl-embed -q -m h.model --layer head.0,head.1 <t.ssl >h01"
+is "16" "two are twice as long" "ssl-show h01 | sed -n 's/.*embedding:<f4\[\([0-9]*\)\].*/\1/p'"
+ok "heads go on where they were" "ssl-pretext cluster --assign h.cl <t2.ssl | ssl-train -q --encoder convnet --width 4 --batch 8 --init h.model --init-parts encoder+heads -o i.model"
+exits 2 "an unknown layer in a list" "ssl-embed -m h.model --layer head.0,head.9 <t.ssl"
+says "no layer 'head.9'" "is named" "ssl-embed -m h.model --layer head.0,head.9 <t.ssl >x"
+
+# Even visits: 24 images, clusters of very different sizes.
+ok "uneven clusters" "ssl-load photos --size 8 --split train --classes cat >cat.ssl; ssl-load photos --size 8 --split train --classes dog,ship --limit 4 >few.ssl
+    ssl-load cat.ssl few.ssl >u.ssl; ssl-embed -q -m pixels <u.ssl | ssl-cluster -q -k 3 --report r.tsv >u.cl"
+ok "uniform" "ssl-load u.ssl --uniform-by u.cl --epochs 6 >uni.ssl && ssl-show --check uni.ssl"
+ok "each cluster comes as often" "ssl-pretext cluster --assign u.cl <uni.ssl >ux.ssl
+    ssl-show -n 1000 ux.ssl | awk '/^ +target/ { n[\$4]++ } END { for (k in n) print n[k] }' | sort -u | tr '\n' ' ' >n; grep -qx '24 ' n || { cat n; exit 1; }"
+ok "an image's epochs count its visits" "ssl-show -n 1000 uni.ssl | sed -n 's/.* key \([^ ]*\) .* epoch \([0-9]*\) .*/\1 \2/p' | awk '\$2 != n[\$1]++ { bad = 1 } END { exit bad }'"
+ok "from the middle" "ssl-load u.ssl --uniform-by u.cl --epochs 6 --skip 31 >s.ssl; ssl-show -n 1000 uni.ssl | grep '^sample' | sed 's/sample [0-9]*//' | tail -n +32 >1; ssl-show -n 1000 s.ssl | grep '^sample' | sed 's/sample [0-9]*//' >2; cmp 1 2"
+ok "with another seed" "ssl-load u.ssl --uniform-by u.cl --seed 3 | ssl-show --check"
+exits 3 "an image without a cluster" "ssl-load photos --size 8 --uniform-by u.cl"
+exits 2 "a pipe" "ssl-load - --uniform-by u.cl <u.ssl"
+
 end

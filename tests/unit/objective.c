@@ -29,12 +29,12 @@ static value *declare(int64_t classes)
     return v;
 }
 
-static void start(setup *s, const char *const *settings, int n, int concat)
+static void start_heads(setup *s, int heads, const char *const *settings, int n, int concat)
 {
     err e = {0};
     value *v = declare(K);
     rng r = rng_at(11);
-    int per = P / concat;
+    int per = P / concat * heads;
 
     *s = (setup){0};
     cr_assert_eq(objective_init(&s->o, v, settings, n, &e), 0, "%s", e.msg);
@@ -55,6 +55,11 @@ static void start(setup *s, const char *const *settings, int n, int concat)
         s->weight[i] = (float)rng_uniform(&r);
     }
     s->b = (batch){.n = N, .field = {s->target, s->weight}};
+}
+
+static void start(setup *s, const char *const *settings, int n, int concat)
+{
+    start_heads(s, 1, settings, n, concat);
 }
 
 static objective_result forward(setup *s)
@@ -167,6 +172,41 @@ Test(objective, layers_before_the_head)
         seen += strcmp(p->name, "head.weight") == 0 && p->shape[0] == K && p->shape[1] == 6;
     }
     cr_assert_eq(seen, 4);
+    stop(&s);
+}
+
+Test(objective, several_heads_share_the_loss)
+{
+    const char *settings[] = {"heads=2", "concat=2"};
+    static float got[N * P * D];
+    setup s;
+    err e = {0};
+    double want = 0, total = 0;
+
+    start_heads(&s, 2, settings, 2, 2);
+    objective_result r = forward(&s);
+    for (int i = 0; i < N * P; i++) {
+        const float *a = graph_value(s.g, graph_find(s.g, i % 2 ? "head.1" : "head.0")) + i / 2 * K;
+        double z = 0;
+        if (s.target[i] < 0)
+            continue;
+        for (int k = 0; k < K; k++)
+            z += exp(a[k]);
+        want += s.weight[i] * (log(z) - a[s.target[i]]);
+        total += s.weight[i];
+    }
+    cr_assert_float_eq(r.loss, want / total, 1e-6);
+    cr_assert_eq(graph_backward(s.g, &e), 0);
+    memcpy(got, graph_input_grad(s.g, s.x), sizeof got);
+    for (int i = 0; i < N * P * D; i += 3) {
+        float kept = s.input[i], h = 1e-2f;
+        s.input[i] = kept + h;
+        double up = forward(&s).loss;
+        s.input[i] = kept - h;
+        double down = forward(&s).loss;
+        s.input[i] = kept;
+        cr_assert_float_eq(got[i], (up - down) / (2 * h), 2e-5, "input %d: %g is not %g", i, got[i], (up - down) / (2 * h));
+    }
     stop(&s);
 }
 

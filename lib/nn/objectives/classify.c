@@ -5,7 +5,9 @@
  *     p = softmax(a);  L = -sum_k q_k log p_k;  dL/da = p - q
  *
  * averaged over the rows by their weights (all 1 without a field `weight`).
- * A target of -1 leaves its row out. With concat = G, each G consecutive
+ * A target of -1 leaves its row out. With `heads` = H there are H linear heads
+ * side by side and H targets an input, one a head (self-labelling: Asano,
+ * Rupprecht and Vedaldi, ICLR 2020, section 3.2). With concat = G, each G consecutive
  * inputs of an image are put side by side before the head and share a target:
  * the encoder, and a layer of `each` units, are shared by the inputs, and
  * `layers` layers of `hidden` units see all G (the siamese networks of Doersch
@@ -20,8 +22,8 @@
 #include <stdlib.h>
 
 typedef struct classify {
-    int classes, concat, each, hidden, layers;
-    node logits;
+    int classes, concat, each, hidden, layers, heads;
+    node *logits; /* [heads] */
 } classify;
 
 enum { TARGET, WEIGHT };
@@ -34,6 +36,7 @@ static const batch_field fields[] = {
 
 static const param params[] = {
     {"concat", 1, 1, 4096, true, "inputs that share one target, side by side"},
+    {"heads", 1, 1, 4096, true, "linear heads, each with a target of its own"},
     {"each", 0, 0, 65536, true, "units of a layer for each input, before they are put side by side; 0: no such layer"},
     {"hidden", 0, 0, 65536, true, "units of the layers before the head; 0: a linear head"},
     {"layers", 1, 1, 8, true, "how many of those"},
@@ -55,9 +58,10 @@ static int configure(objective *o, const value *declared, err *e)
     c->each = (int)objective_param(o, "each");
     c->hidden = (int)objective_param(o, "hidden");
     c->layers = (int)objective_param(o, "layers");
-    c->logits = -1;
+    c->heads = (int)objective_param(o, "heads");
+    c->logits = malloc((size_t)c->heads * sizeof *c->logits);
     o->own = c;
-    return 0;
+    return c->logits ? 0 : err_nomem(e);
 }
 
 /* Linear without a bias, which the normalisation would take away, then normalisation and ReLU. */
@@ -69,7 +73,8 @@ static node layer(graph *g, const char *name, node x, int units)
     return graph_relu(g, graph_batchnorm(g, norm, graph_linear(g, name, x, units, false)));
 }
 
-static node head(const classify *c, graph *g, node x)
+/* What the heads see. */
+static node trunk(const classify *c, graph *g, node x)
 {
     if (c->each)
         x = layer(g, "each", x, c->each);
@@ -80,7 +85,20 @@ static node head(const classify *c, graph *g, node x)
         snprintf(name, sizeof name, "hidden%d", i);
         x = layer(g, name, x, c->hidden);
     }
-    return graph_linear(g, "head", x, c->classes, true);
+    return x;
+}
+
+/* "head", or "head.0", "head.1", ... where there are several. */
+static void add_heads(classify *c, graph *g, node x)
+{
+    for (int i = 0; i < c->heads; i++) {
+        char name[32] = "head";
+        if (c->heads > 1)
+            snprintf(name, sizeof name, "head.%d", i);
+        c->logits[i] = graph_linear(g, name, x, c->classes, true);
+        graph_name(g, c->logits[i], name);
+        graph_output(g, c->logits[i]);
+    }
 }
 
 static int build(objective *o, graph *g, const objective_nodes *at, const batch_shape *shape, err *e)
@@ -89,14 +107,12 @@ static int build(objective *o, graph *g, const objective_nodes *at, const batch_
 
     if (shape && shape->P % c->concat)
         return err_set(e, ERR_INPUT, "classify: %d inputs an image cannot be put side by side by %d", shape->P, c->concat);
-    if (shape && shape->dims[TARGET][0] != shape->P / c->concat)
-        return err_set(e, ERR_INPUT, "classify: %d inputs an image need %d targets, not %lld", shape->P,
-                       shape->P / c->concat, (long long)shape->dims[TARGET][0]);
+    if (shape && shape->dims[TARGET][0] != (int64_t)(shape->P / c->concat) * c->heads)
+        return err_set(e, ERR_INPUT, "classify: %d inputs an image and %d heads need %lld targets, not %lld", shape->P, c->heads,
+                       (long long)(shape->P / c->concat) * c->heads, (long long)shape->dims[TARGET][0]);
     if (shape && shape->bytes[WEIGHT] && shape->dims[WEIGHT][0] != shape->dims[TARGET][0])
         return err_set(e, ERR_INPUT, "classify: the field 'weight' should be as long as 'target'");
-    c->logits = head(c, g, at->z);
-    graph_name(g, c->logits, "head");
-    graph_output(g, c->logits);
+    add_heads(c, g, trunk(c, g, at->z));
     return 0;
 }
 
@@ -133,10 +149,9 @@ static double log_sum_exp(const float *a, int K, int *top)
 static int loss(objective *o, graph *g, const objective_step *s, objective_result *r, err *e)
 {
     const classify *c = o->own;
-    int K = c->classes, per = (int)s->shape->dims[TARGET][0], rows = s->b->n * per;
+    int K = c->classes, H = c->heads, per = (int)s->shape->dims[TARGET][0], rows = s->b->n * per; /* a row for each head */
     const int32_t *target = s->b->field[TARGET];
-    const float *weight = s->b->field[WEIGHT], *logits = graph_value(g, c->logits);
-    float *grad = graph_grad(g, c->logits);
+    const float *weight = s->b->field[WEIGHT];
     double smooth = objective_param(o, "label_smoothing"), total = 0;
 
     (void)e;
@@ -146,8 +161,8 @@ static int loss(objective *o, graph *g, const objective_step *s, objective_resul
             total += weight ? weight[i] : 1;
     for (int i = 0; i < rows; i++) {
         double w = target[i] < 0 || total <= 0 ? 0 : (weight ? weight[i] : 1) / total, sum = 0;
-        const float *a = logits + (size_t)i * (size_t)K;
-        float *d = grad + (size_t)i * (size_t)K;
+        const float *a = graph_value(g, c->logits[i % H]) + (size_t)(i / H) * (size_t)K;
+        float *d = graph_grad(g, c->logits[i % H]) + (size_t)(i / H) * (size_t)K;
         int top;
 
         if (target[i] < 0)
@@ -170,7 +185,11 @@ static int loss(objective *o, graph *g, const objective_step *s, objective_resul
 
 static void clear(objective *o)
 {
-    free(o->own);
+    classify *c = o->own;
+
+    if (c)
+        free(c->logits);
+    free(c);
 }
 
 const objective_type objective_classify = {
