@@ -14,7 +14,7 @@ typedef struct slot {
 struct pool {
     pool_work *work;
     void *arg;
-    int threads; /* running; 0 when work happens in pool_put */
+    int threads; /* running beside the owner's, which is worker number `threads` */
     pthread_t *ids;
     slot *ring; /* window slots; job number i lives in ring[i % window] */
     unsigned long window, put, started, taken;
@@ -23,6 +23,19 @@ struct pool {
     pthread_mutex_t lock;
     pthread_cond_t more, done;
 };
+
+/* The oldest job that nobody works on; the lock is held, but not while the work is done. */
+static void work_on_next(pool *p, int worker)
+{
+    slot *s = &p->ring[p->started++ % p->window];
+
+    pthread_mutex_unlock(&p->lock);
+    p->work(s->job, worker, p->arg);
+    pthread_mutex_lock(&p->lock);
+    s->done = true;
+    if (s == &p->ring[p->taken % p->window])
+        pthread_cond_signal(&p->done);
+}
 
 static void *run(void *arg)
 {
@@ -35,13 +48,7 @@ static void *run(void *arg)
             pthread_cond_wait(&p->more, &p->lock);
         if (p->stop)
             break;
-        slot *s = &p->ring[p->started++ % p->window];
-        pthread_mutex_unlock(&p->lock);
-        p->work(s->job, worker, p->arg);
-        pthread_mutex_lock(&p->lock);
-        s->done = true;
-        if (s == &p->ring[p->taken % p->window])
-            pthread_cond_signal(&p->done);
+        work_on_next(p, worker);
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -75,7 +82,7 @@ pool *pool_new(int threads, int window, pool_work *work, void *arg, err *e)
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    for (; p->threads < threads; p->threads++)
+    for (; p->threads < threads - 1; p->threads++)
         if (pthread_create(&p->ids[p->threads], NULL, run, p))
             break;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -113,6 +120,7 @@ void pool_put(pool *p, void *job)
         p->work(job, 0, p->arg);
         *s = (slot){job, true};
         p->put++;
+        p->started++;
         return;
     }
     pthread_mutex_lock(&p->lock);
@@ -130,8 +138,12 @@ void *pool_take(pool *p, bool wait)
         return NULL;
     slot *s = &p->ring[p->taken % p->window];
     pthread_mutex_lock(&p->lock);
-    while (!s->done && wait)
-        pthread_cond_wait(&p->done, &p->lock);
+    while (!s->done && wait) {
+        if (p->started != p->put)
+            work_on_next(p, p->threads);
+        else
+            pthread_cond_wait(&p->done, &p->lock);
+    }
     if (s->done) {
         job = s->job;
         p->taken++;

@@ -1,8 +1,9 @@
 /*
  * An ordered worker pool: jobs go in, are worked on by several threads, and
- * come out in the order in which they went in. One thread owns the pool and
- * does the putting and taking. With one thread, work happens inside
- * pool_put() and no thread is started, so that -j 1 is simple to debug.
+ * come out in the order in which they went in. One thread owns the pool, does
+ * the putting and taking, and is one of the workers: it works when it would
+ * wait otherwise. With one thread, work happens inside pool_put() and no thread
+ * is started, so that -j 1 is simple to debug.
  *
  *     while (more input) {
  *         if (pool_full(p)) { job = pool_take(p, true); use it; }

@@ -16,12 +16,17 @@ typedef struct jpeg jpeg;
 jpeg *jpeg_new(err *e);
 void jpeg_free(jpeg *j);
 bool jpeg_is(const uint8_t *p, size_t n);
-/* 1: decoded; 0: a colour space that is left to libvips (CMYK); -1. */
+/* 1: decoded; 0: colours that are left to libvips (CMYK, or a profile that is not sRGB's); -1. */
 int jpeg_decode(jpeg *j, const decode_opts *o, const uint8_t *p, size_t n, image *out, int *orientation, err *e);
 
 /* ---- libvips; started on first use, since that takes longer than many small images ---- */
 
 int vips_decode(const decode_opts *o, const uint8_t *p, size_t n, const char *path, image *out, int *orientation, err *e);
+
+/* ---- ICC ---- */
+
+/* Whether a profile, or the beginning of one, says that it is sRGB's, in the description that every profile has. */
+bool icc_is_srgb(const uint8_t *profile, size_t n);
 
 /* ---- EXIF ---- */
 

@@ -1,5 +1,7 @@
 #include "image/decode_impl.h"
 
+#include "base/buf.h"
+
 #include <ctype.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -12,11 +14,19 @@
 /* Real progressive files have about ten scans; thousands over a large image are an attack on the reader's time. */
 enum { MAX_SCANS = 500 };
 
+/*
+ * Rows are decoded into a few lines of our own, and copied while they are in
+ * the cache: where a row is aligned to 32 bytes, libjpeg-turbo writes it past
+ * the caches, to memory, and whoever reads the pixels next waits for them.
+ */
+enum { ROWS = 8, ASKEW = 8 };
+
 struct jpeg {
     struct jpeg_decompress_struct c; /* first: libjpeg hands it back */
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf fail;
+    buf lines;
     err *e;
 };
 
@@ -74,6 +84,7 @@ static int create(jpeg *j)
         return -1;
     jpeg_create_decompress(&j->c);
     jpeg_save_markers(&j->c, JPEG_APP0 + 1, 0xffff); /* EXIF */
+    jpeg_save_markers(&j->c, JPEG_APP0 + 2, 0xffff); /* ICC */
     return 0;
 }
 
@@ -103,6 +114,7 @@ void jpeg_free(jpeg *j)
     if (!j)
         return;
     jpeg_destroy_decompress(&j->c);
+    buf_free(&j->lines);
     free(j);
 }
 
@@ -117,6 +129,18 @@ static int orientation_of(const struct jpeg_decompress_struct *c)
         if (m->marker == JPEG_APP0 + 1 && m->data_length > 6 && memcmp(m->data, "Exif\0", 6) == 0)
             return exif_orientation(m->data + 6, m->data_length - 6);
     return 1;
+}
+
+/* Of a profile in several markers the first one, which has its description, is enough. */
+static bool other_colours(const struct jpeg_decompress_struct *c)
+{
+    static const char name[] = "ICC_PROFILE"; /* then the number of this marker and that of all */
+    const size_t head = sizeof name + 2;
+
+    for (jpeg_saved_marker_ptr m = c->marker_list; m; m = m->next)
+        if (m->marker == JPEG_APP0 + 2 && m->data_length > head && memcmp(m->data, name, sizeof name) == 0 && m->data[sizeof name] == 1)
+            return !icc_is_srgb(m->data + head, m->data_length - head);
+    return false;
 }
 
 /* The eighths at which to decode, 1..8. */
@@ -145,7 +169,7 @@ int jpeg_decode(jpeg *j, const decode_opts *o, const uint8_t *p, size_t n, image
     }
     jpeg_mem_src(c, p, n);
     jpeg_read_header(c, TRUE);
-    if (c->num_components != 1 && c->num_components != 3) {
+    if ((c->num_components != 1 && c->num_components != 3) || other_colours(c)) {
         jpeg_abort_decompress(c);
         return 0;
     }
@@ -163,12 +187,17 @@ int jpeg_decode(jpeg *j, const decode_opts *o, const uint8_t *p, size_t n, image
         return -1;
     }
     size_t row = (size_t)out->w * (size_t)out->c;
+    if (buf_reserve(&j->lines, ROWS * row + ASKEW, e)) {
+        jpeg_abort_decompress(c);
+        return -1;
+    }
     while (c->output_scanline < c->output_height) {
-        JSAMPROW rows[8];
-        unsigned k = 0;
-        for (; k < 8 && c->output_scanline + k < c->output_height; k++)
-            rows[k] = out->p + (c->output_scanline + k) * row;
-        jpeg_read_scanlines(c, rows, k);
+        JSAMPROW rows[ROWS];
+        uint8_t *to = out->p + c->output_scanline * row;
+        for (unsigned k = 0; k < ROWS; k++)
+            rows[k] = j->lines.p + ASKEW + k * row;
+        unsigned got = jpeg_read_scanlines(c, rows, ROWS);
+        memcpy(to, rows[0], got * row);
     }
     jpeg_finish_decompress(c); /* reads on to the end marker */
     return 1;

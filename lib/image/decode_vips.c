@@ -75,6 +75,20 @@ static VipsImage *open_image(const uint8_t *p, size_t n, const char *path)
     return im;
 }
 
+/* A profile that is not sRGB's; one that cannot be used is no reason to refuse the image. */
+static void to_srgb(VipsImage **im)
+{
+    VipsImage *t = NULL;
+    const void *profile;
+    size_t n;
+
+    if (!vips_image_get_typeof(*im, VIPS_META_ICC_NAME) || vips_image_get_blob(*im, VIPS_META_ICC_NAME, &profile, &n) ||
+        icc_is_srgb(profile, n) || vips_icc_transform(*im, &t, "srgb", "embedded", TRUE, "depth", 8, NULL))
+        return;
+    g_object_unref(*im);
+    *im = t;
+}
+
 /* To 8-bit grey or sRGB, alpha still behind it. */
 static int to_8bit(VipsImage **im)
 {
@@ -85,6 +99,8 @@ static int to_8bit(VipsImage **im)
         if (step(im, t, vips_icc_transform(*im, &t, "srgb", "embedded", TRUE, "input_profile", "cmyk", NULL)))
             return -1;
     } else {
+        to_srgb(im);
+        is = vips_image_guess_interpretation(*im);
         bool grey = is == VIPS_INTERPRETATION_B_W || is == VIPS_INTERPRETATION_GREY16 || (*im)->Bands < 3;
         VipsInterpretation to = grey ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB;
         if (is == VIPS_INTERPRETATION_MULTIBAND) /* channels of no declared meaning: take them as they are */

@@ -47,6 +47,25 @@ is 0 'is no failure' '(ssl-load in --epochs 100000; echo $? >status) | head -c 1
 is 0 'nor when SIGPIPE is ignored' '(trap "" PIPE; ssl-load in --epochs 100000; echo $? >status) | head -c 1000 >/dev/null; cat status'
 exits 3 'an upstream tar that is killed' '(tar c in; tar c in) | head -c 11000 | ssl-load - >x.ssl'
 exits 3 'an upstream stream that is killed' 'ssl-load in | head -c 1000 | ssl-load - >x.ssl'
+# A bad member of an archive costs itself, wherever it stands.
+mkdir -p shard/train/cat
+for i in 1 2 3 4 5; do cp "$FILES/good-rgb.png" "shard/train/cat/$i.png"; done
+cp "$FILES/bad-truncated.jpg" shard/train/cat/3.jpg
+(cd shard && tar cf ../shard.tar train/cat/1.png train/cat/2.png train/cat/3.jpg train/cat/4.png train/cat/5.png)
+for how in 'shard.tar' '- <shard.tar'; do
+    says "^ssl-load: cannot decode 'train/cat/3'" "a bad member: ${how%% *}" "ssl-load $how >x.ssl"
+    is 4 "skipping it: ${how%% *}" "ssl-load --on-error=skip $how 2>said | ssl-show --check | sed -n 's/^samples *//p'"
+    is 1 "is said: ${how%% *}" "grep -c 'skipped 1 of 5 images; the first: .*train/cat/3.:' said"
+done
+
+# 300 MB of archives, joined, in an address space that does not hold them.
+if [ -f "$DATA/cifar10-test.tar" ] && [ "${FLAVOUR:-release}" = release ]; then
+    is 200,000 'archives without end in little memory' '(for i in $(seq 20); do cat "$DATA/cifar10-test.tar"; done) |
+        (ulimit -v 250000; ssl-load -q -j2 -) | ssl-show --check | sed -n "s/^samples *//p"'
+else
+    skip 'archives without end in little memory' "no $DATA/cifar10-test.tar, or a sanitizer's address space"
+fi
+
 exits 2 'a stream is not for a terminal' 'script -qec "ssl-load in" /dev/null </dev/null'
 exits 1 'a closed standard input' 'ssl-load - <&- >x.ssl'
 end

@@ -7,7 +7,7 @@ import sys
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 os.chdir(sys.argv[1])
 H, W = 10, 14
@@ -40,6 +40,28 @@ def rows(a):
     return b''.join(b'\0' + r.tobytes() for r in a)
 
 
+def profile():
+    """An ICC profile (version 2, matrix and curve) of the primaries of Display P3, in D50, with a gamma of 1.8."""
+    def fixed(v):
+        return struct.pack('>i', round(v * 65536))
+    def xyz(*v):
+        return b'XYZ \0\0\0\0' + b''.join(map(fixed, v))
+    words = b'wide test colours\0'
+    tags = {b'desc': b'desc\0\0\0\0' + struct.pack('>I', len(words)) + words + bytes(78), b'cprt': b'text\0\0\0\0none\0',
+            b'wtpt': xyz(0.9642, 1, 0.8249), b'rXYZ': xyz(0.5151, 0.2412, -0.0011), b'gXYZ': xyz(0.2920, 0.6922, 0.0419),
+            b'bXYZ': xyz(0.1571, 0.0666, 0.7841)}
+    for c in b'rTRC', b'gTRC', b'bTRC':
+        tags[c] = b'curv\0\0\0\0' + struct.pack('>IH', 1, round(1.8 * 256))
+    at, table, body = 128 + 4 + 12 * len(tags), struct.pack('>I', len(tags)), b''
+    for name, data in tags.items():
+        data += bytes(-len(data) % 4)
+        table += name + struct.pack('>II', at + len(body), len(data))
+        body += data
+    head = struct.pack('>I4sI4s4s4s', at + len(body), b'\0\0\0\0', 0x02400000, b'mntr', b'RGB ', b'XYZ ') + bytes(12)
+    head += b'acsp' + bytes(28) + fixed(0.9642) + fixed(1) + fixed(0.8249)
+    return head + bytes(128 - len(head)) + table + body
+
+
 # ---- good
 base = jpeg(im)
 save('good-baseline.jpg', base)
@@ -48,6 +70,10 @@ save('good-progressive.jpg', prog)
 save('good-gray.jpg', jpeg(gray))
 save('good-420.jpg', jpeg(im, subsampling=2))
 save('good-cmyk.jpg', jpeg(im.convert('CMYK')))
+save('good-profile.jpg', jpeg(im, icc_profile=profile()))
+save('good-profile-broken.jpg', jpeg(im, icc_profile=profile()[:200]))
+im.save('good-profile.png', icc_profile=profile())
+im.save('good-profile-srgb.png', icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes())
 for o in range(2, 9):
     exif = Image.Exif()
     exif[0x0112] = o

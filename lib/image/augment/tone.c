@@ -1,4 +1,5 @@
 #include "image/augment/operation.h"
+#include "image/wide.h"
 
 #include <string.h>
 
@@ -19,23 +20,44 @@ static void identity(table t)
 
 static void histogram(const image *im, int channel, uint64_t count[256])
 {
-    size_t n = image_bytes(im);
+    size_t n = image_bytes(im), step = (size_t)im->c;
+    uint32_t even[256] = {0}, odd[256] = {0}; /* two, so that equal neighbours do not wait for each other */
+    const uint8_t *p = im->p + channel;
 
-    memset(count, 0, 256 * sizeof *count);
-    for (size_t i = (size_t)channel; i < n; i += (size_t)im->c)
-        count[im->p[i]]++;
+    for (size_t i = 0; i < n; i += 2 * step) {
+        even[p[i]]++;
+        if (i + step < n)
+            odd[p[i + step]]++;
+    }
+    for (int v = 0; v < 256; v++)
+        count[v] = (uint64_t)even[v] + odd[v];
 }
 
 static int map(const image *src, const table t[3], image *dst, err *e)
 {
-    size_t n = image_bytes(src), c = (size_t)src->c;
+    size_t n = image_bytes(src);
 
     if (image_shape(dst, src->h, src->w, src->c, e))
         return -1;
-    for (size_t i = 0; i < n; i += c)
-        for (size_t k = 0; k < c; k++)
-            dst->p[i + k] = t[k][src->p[i + k]];
+    const uint8_t *in = src->p;
+    uint8_t *out = dst->p;
+    if (src->c == 1)
+        for (size_t i = 0; i < n; i++)
+            out[i] = t[0][in[i]];
+    else
+        for (size_t i = 0; i < n; i += 3) {
+            out[i] = t[0][in[i]];
+            out[i + 1] = t[1][in[i + 1]];
+            out[i + 2] = t[2][in[i + 2]];
+        }
     return 0;
+}
+
+/* dst = (src xor turn) and keep */
+WIDE static void bits(uint8_t *dst, const uint8_t *src, size_t n, uint8_t turn, uint8_t keep)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = (src[i] ^ turn) & keep;
 }
 
 /* ---- invert, posterize ------------------------------------------------------ */
@@ -46,8 +68,7 @@ static int invert(const argument *a, rng *r, const image *src, image *dst, buf *
 
     if (image_shape(dst, src->h, src->w, src->c, e))
         return -1;
-    for (size_t i = 0; i < image_bytes(src); i++)
-        dst->p[i] = (uint8_t)~src->p[i];
+    bits(dst->p, src->p, image_bytes(src), 0xff, 0xff);
     return 0;
 }
 
@@ -63,8 +84,7 @@ static int posterize(const argument *a, rng *r, const image *src, image *dst, bu
 
     if (image_shape(dst, src->h, src->w, src->c, e))
         return -1;
-    for (size_t i = 0; i < image_bytes(src); i++)
-        dst->p[i] = src->p[i] & mask;
+    bits(dst->p, src->p, image_bytes(src), 0, mask);
     return 0;
 }
 

@@ -1,41 +1,37 @@
 #include "image/augment/warp.h"
 
 #include "base/portable.h"
+#include "image/wide.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
-
-static bool inside(const image *im, double x, double y)
-{
-    return x >= 0 && x < im->w && y >= 0 && y < im->h; /* and not NaN */
-}
 
 static int clamp(int v, int n)
 {
     return v < 0 ? 0 : v >= n ? n - 1 : v;
 }
 
-/* ---- One pixel ----------------------------------------------------------------- */
+/* ---- One pixel of c channels ------------------------------------------------------ */
 
-static void take_nearest(uint8_t *out, const image *src, double x, double y)
+INLINE void copy(uint8_t *out, const uint8_t *in, size_t c)
 {
-    size_t c = (size_t)src->c;
+    for (size_t k = 0; k < c; k++)
+        out[k] = in[k];
+}
 
-    if (inside(src, x, y))
-        memcpy(out, src->p + ((size_t)y * (size_t)src->w + (size_t)x) * c, c);
+INLINE void take_nearest(uint8_t *out, const image *src, double x, double y, size_t c)
+{
+    copy(out, src->p + ((size_t)y * (size_t)src->w + (size_t)x) * c, c);
 }
 
 /* Truncated, as Pillow does. */
-static void take_bilinear(uint8_t *out, const image *src, double x, double y)
+INLINE void take_bilinear(uint8_t *out, const image *src, double x, double y, size_t c)
 {
-    size_t c = (size_t)src->c, row = (size_t)src->w * c;
+    size_t row = (size_t)src->w * c;
 
-    if (!inside(src, x, y))
-        return;
     x -= 0.5;
     y -= 0.5;
-    int ix = (int)floor(x), iy = (int)floor(y);
+    int ix = (int)x - (x < 0), iy = (int)y - (y < 0); /* floor() */
     double dx = x - ix, dy = y - iy;
     const uint8_t *top = src->p + (size_t)clamp(iy, src->h) * row;
     const uint8_t *low = iy + 1 < src->h ? src->p + (size_t)(iy + 1) * row : top;
@@ -47,27 +43,38 @@ static void take_bilinear(uint8_t *out, const image *src, double x, double y)
     }
 }
 
+INLINE void take(uint8_t *out, const image *src, double x, double y, enum warp filter, size_t c)
+{
+    if (!(x >= 0 && x < src->w && y >= 0 && y < src->h))
+        return; /* outside, or NaN */
+    if (filter == WARP_NEAREST)
+        take_nearest(out, src, x, y, c);
+    else
+        take_bilinear(out, src, x, y, c);
+}
+
+/* Compiled for each number of channels. */
+#define BY_CHANNELS(loop, dst, src, m) ((src)->c == 3 ? loop(dst, src, m, 3) : loop(dst, src, m, 1))
+
 /* ---- Affine ---------------------------------------------------------------------- */
 
 /* Without turn or shear, rows and columns are found apart, each by summing steps. */
-static void nearest_scaled(image *dst, const image *src, const double m[6])
+INLINE void nearest_scaled(image *dst, const image *src, const double m[6], size_t c)
 {
-    size_t c = (size_t)src->c;
     uint8_t *out = dst->p;
     double sy = m[5] + m[4] * 0.5;
 
     for (int y = 0; y < dst->h; y++, sy += m[4]) {
         double sx = m[2] + m[0] * 0.5;
         for (int x = 0; x < dst->w; x++, out += c, sx += m[0])
-            take_nearest(out, src, sx, sy);
+            take(out, src, sx, sy, WARP_NEAREST, c);
     }
 }
 
 /* In 16.16 fixed point, as Pillow. */
-static void nearest_turned(image *dst, const image *src, const double m[6])
+INLINE void nearest_turned(image *dst, const image *src, const double m[6], size_t c)
 {
     int64_t f[6];
-    size_t c = (size_t)src->c;
     uint8_t *out = dst->p;
 
     for (int i = 0; i < 6; i++) {
@@ -79,25 +86,31 @@ static void nearest_turned(image *dst, const image *src, const double m[6])
         for (int x = 0; x < dst->w; x++, out += c, xx += f[0], yy += f[3]) {
             int64_t sx = xx >> 16, sy = yy >> 16;
             if (sx >= 0 && sx < src->w && sy >= 0 && sy < src->h)
-                memcpy(out, src->p + (size_t)(sy * src->w + sx) * c, c);
+                copy(out, src->p + (size_t)(sy * src->w + sx) * c, c);
         }
     }
 }
 
-void warp_affine(image *dst, const image *src, const double m[6], enum warp filter, int fill)
+INLINE void affine_bilinear(image *dst, const image *src, const double m[6], size_t c)
 {
     uint8_t *out = dst->p;
 
-    memset(dst->p, fill, image_bytes(dst));
-    if (filter == WARP_NEAREST) {
-        (m[1] == 0 && m[3] == 0 ? nearest_scaled : nearest_turned)(dst, src, m);
-        return;
-    }
     for (int y = 0; y < dst->h; y++)
-        for (int x = 0; x < dst->w; x++, out += src->c) {
+        for (int x = 0; x < dst->w; x++, out += c) {
             double u = x + 0.5, v = y + 0.5;
-            take_bilinear(out, src, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5]);
+            take(out, src, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5], WARP_BILINEAR, c);
         }
+}
+
+void warp_affine(image *dst, const image *src, const double m[6], enum warp filter, int fill)
+{
+    memset(dst->p, fill, image_bytes(dst));
+    if (filter == WARP_BILINEAR)
+        BY_CHANNELS(affine_bilinear, dst, src, m);
+    else if (m[1] == 0 && m[3] == 0)
+        BY_CHANNELS(nearest_scaled, dst, src, m);
+    else
+        BY_CHANNELS(nearest_turned, dst, src, m);
 }
 
 void warp_matrix(double m[6], double cx, double cy, double degrees, double x, double y, double scale, const double shear[2])
@@ -117,17 +130,34 @@ void warp_matrix(double m[6], double cx, double cy, double degrees, double x, do
 
 /* ---- Perspective ------------------------------------------------------------------- */
 
-void warp_perspective(image *dst, const image *src, const double m[8], enum warp filter, int fill)
+INLINE void perspective(image *dst, const image *src, const double m[8], enum warp filter, size_t c)
 {
     uint8_t *out = dst->p;
 
-    memset(dst->p, fill, image_bytes(dst));
     for (int y = 0; y < dst->h; y++)
-        for (int x = 0; x < dst->w; x++, out += src->c) {
+        for (int x = 0; x < dst->w; x++, out += c) {
             double u = x + 0.5, v = y + 0.5, depth = m[6] * u + m[7] * v + 1;
-            double sx = (m[0] * u + m[1] * v + m[2]) / depth, sy = (m[3] * u + m[4] * v + m[5]) / depth;
-            (filter == WARP_NEAREST ? take_nearest : take_bilinear)(out, src, sx, sy);
+            take(out, src, (m[0] * u + m[1] * v + m[2]) / depth, (m[3] * u + m[4] * v + m[5]) / depth, filter, c);
         }
+}
+
+INLINE void perspective_nearest(image *dst, const image *src, const double m[8], size_t c)
+{
+    perspective(dst, src, m, WARP_NEAREST, c);
+}
+
+INLINE void perspective_bilinear(image *dst, const image *src, const double m[8], size_t c)
+{
+    perspective(dst, src, m, WARP_BILINEAR, c);
+}
+
+void warp_perspective(image *dst, const image *src, const double m[8], enum warp filter, int fill)
+{
+    memset(dst->p, fill, image_bytes(dst));
+    if (filter == WARP_BILINEAR)
+        BY_CHANNELS(perspective_bilinear, dst, src, m);
+    else
+        BY_CHANNELS(perspective_nearest, dst, src, m);
 }
 
 /* Solve the n equations a x = b, b being column n of a: elimination with the largest pivot of each column. */
