@@ -1,7 +1,8 @@
 /*
- * Runs one graph for tests/torch/layers.py.
+ * Runs one graph for tests/torch/layers.py and errors.py.
  *
  *     graph params SPEC          prints a line for each parameter: name and shape
+ *     graph kernels SPEC     prints a line for each layer and pass of training: its kernel
  *     graph run SPEC N MODE < in > out
  *
  * SPEC is a list of build calls joined by ';', each "RESULT = CALL ARGUMENT...":
@@ -175,6 +176,12 @@ int main(int argc, char **argv)
                 printf(" %d", (int)p->shape[d]);
             printf("\n");
         }
+    } else if (strcmp(argv[1], "kernels") == 0) {
+        static const char *const passes[] = {"forward", "data", "weights"};
+        if (graph_compile(g, GRAPH_TRAIN, 4, &e) != 0)
+            goto failed;
+        for (int i = 0; i < graph_report_count(g); i++)
+            printf("%s %s %s\n", graph_report(g, i)->name, passes[graph_report(g, i)->pass], graph_report(g, i)->kernel);
     } else if (argc != 5 || run(g, x, y, atoi(argv[3]), strcmp(argv[4], "train") == 0 ? GRAPH_MODE_TRAIN : GRAPH_MODE_EVAL, &e)) {
         goto failed;
     }

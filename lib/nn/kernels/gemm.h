@@ -6,19 +6,22 @@
  * broadcast inputs. TILE_PIXELS x 2 fills the registers of each instruction set.
  */
 
+/* A long sum is the sum of parts of 256 products: its rounding error grows with their length. */
+enum { PART_RUNS = 256 / LANES };
+
 INLINE size_t weight_run(const taps_used *u, int run)
 {
     return u->tap ? (size_t)(run / u->taps) * u->all + u->tap[run % u->taps] : (size_t)run;
 }
 
-/* PLAIN: a run of the reduction is one row of elements, instead of LANES channels. */
-INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a, const float *w, const int P,
-                     const int Q, const bool plain)
+/* Adds runs r..end-1. PLAIN: a run of the reduction is one row of elements, instead of LANES channels. */
+INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a, const float *w, int r, int end,
+                     const int P, const int Q, const bool plain)
 {
     size_t next = Q > 1 ? g->w_block : 0;
 
     if (plain) {
-        for (int r = 0; r < g->runs; r++, w += LANES) {
+        for (; r < end; r++, w += LANES) {
             const float *row = a + g->rows[r];
             vec v0 = load(w), v1 = load(w + next);
             UNROLL for (int p = 0; p < P; p++) {
@@ -29,7 +32,7 @@ INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a
         }
         return;
     }
-    for (int r = 0; r < g->runs; r++, a += g->a_run) {
+    for (a += r * g->a_run; r < end; r++, a += g->a_run) {
         const float *w0 = w + weight_run(&g->used, r) * LANES * LANES, *w1 = w0 + next;
         for (int c = 0; c < LANES; c++, w0 += LANES, w1 += LANES) {
             vec v0 = load(w0), v1 = load(w1);
@@ -63,12 +66,25 @@ INLINE void gemm_stats(float *stats, vec acc[TILE_PIXELS][2], const int P, const
 INLINE void gemm_tile(const gemm_args *g, int pixel, int block, const int P, const int Q, const bool plain)
 {
     vec acc[TILE_PIXELS][2];
-    const float *a = g->a + (size_t)pixel * (plain ? 1 : LANES);
+    const float *a = g->a + (size_t)pixel * (plain ? 1 : LANES), *w = g->w + (size_t)block * g->w_block;
 
     UNROLL for (int p = 0; p < P; p++)
         UNROLL for (int q = 0; q < Q; q++)
             acc[p][q] = g->bias ? load(g->bias + (size_t)(block + q) * LANES) : (vec){0};
-    gemm_sum(acc, g, a, g->w + (size_t)block * g->w_block, P, Q, plain);
+    if (plain || g->runs <= PART_RUNS) {
+        gemm_sum(acc, g, a, w, 0, g->runs, P, Q, plain);
+    } else {
+        vec part[TILE_PIXELS][2];
+        for (int r = 0; r < g->runs; r += PART_RUNS) {
+            UNROLL for (int p = 0; p < P; p++)
+                UNROLL for (int q = 0; q < Q; q++)
+                    part[p][q] = (vec){0};
+            gemm_sum(part, g, a, w, r, r + PART_RUNS < g->runs ? r + PART_RUNS : g->runs, P, Q, false);
+            UNROLL for (int p = 0; p < P; p++)
+                UNROLL for (int q = 0; q < Q; q++)
+                    acc[p][q] += part[p][q];
+        }
+    }
 
     UNROLL for (int p = 0; p < P; p++) {
         size_t at = (size_t)block * g->out_block + (g->out_pixel ? g->out_pixel[pixel + p] : (size_t)(pixel + p) * LANES);
