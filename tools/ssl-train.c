@@ -4,9 +4,11 @@
 #include "base/io.h"
 #include "base/pool.h"
 #include "base/progress.h"
+#include "image/preview.h"
 #include "nn/collapse.h"
 #include "nn/trainer.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -18,14 +20,14 @@
 enum { ESTIMATE_BATCHES = 100 };
 
 static struct {
-    const char *encoder, *stem, *projector, *optimizer, *schedule, *init, *init_parts, *checkpoint, *log, *output, *input;
-    int64_t width, batch, steps, warmup, checkpoint_every, log_every, threads, seed;
+    const char *encoder, *stem, *projector, *optimizer, *schedule, *init, *init_parts, *checkpoint, *log, *output, *input, *preview;
+    int64_t width, batch, steps, warmup, checkpoint_every, log_every, preview_every, threads, seed;
     double lr, momentum, weight_decay;
     bool resume, no_bn_estimate, profile;
     opt_list set;
 } o = {
     .encoder = "resnet18", .stem = "auto", .optimizer = "sgd", .schedule = "cosine", .init_parts = "encoder", .output = "-",
-    .batch = 128, .steps = -1, .warmup = -1, .checkpoint_every = 500, .log_every = 50, .seed = -1,
+    .batch = 128, .steps = -1, .warmup = -1, .checkpoint_every = 500, .log_every = 50, .preview_every = 500, .seed = -1,
     .lr = NAN, .momentum = NAN, .weight_decay = NAN,
 };
 
@@ -359,6 +361,57 @@ static void show_progress(run *r)
 }
 
 /* After a step: progress, log, checkpoint. */
+/* ---- --preview ----------------------------------------------------------------------------- */
+
+enum { PREVIEW_CARDS = 12 };
+
+static int add_preview(run *r, preview *p, const batch *b, int i, err *e)
+{
+    const batch_shape *s = r->shape;
+    int row = i * s->P; /* the first input of each image */
+    objective_picture pic;
+    int rc = trainer_picture(&r->tr, b, s, row, &pic, e);
+
+    if (rc == 0) {
+        preview_image given = {s->H, s->W, s->C, b->input + (size_t)row * (size_t)(s->H * s->W * s->C)};
+        rc = preview_add(p, b->key[i], given, (preview_image){pic.H, pic.W, 3, pic.answer},
+                         (preview_image){pic.H, pic.W, 3, pic.truth}, e);
+    }
+    free(pic.answer);
+    free(pic.truth);
+    return rc;
+}
+
+/* DIR/step-0000500.png: the first images of the batch that was just learnt from. */
+static int write_preview(run *r, const batch *b, err *e)
+{
+    preview *p = preview_new(&r->h, e);
+    out file = {.fd = -1};
+    buf png = {0};
+    char path[4096];
+    bool text;
+    int rc = p ? 0 : -1;
+
+    for (int i = 0; rc == 0 && i < b->n && i < PREVIEW_CARDS; i++)
+        rc = add_preview(r, p, b, i, e);
+    snprintf(path, sizeof path, "%s/step-%07" PRId64 ".png", o.preview, r->tr.step);
+    if (rc == 0)
+        rc = preview_png(p, &png, &text, e) || out_open(&file, path, e) ? -1 : 0;
+    if (rc == 0)
+        rc = io_write(file.fd, png.p, png.n, e) || out_commit(&file, e) ? err_prefix(e, "'%s'", path) : 0;
+    out_abort(&file);
+    buf_free(&png);
+    preview_free(p);
+    return rc;
+}
+
+static int open_preview(run *r, err *e)
+{
+    if (!r->tr.obj.type->picture)
+        return err_set(e, ERR_USAGE, "--preview: the answers of the objective '%s' are no pictures", r->tr.obj.type->name);
+    return mkdir(o.preview, 0777) && errno != EEXIST ? err_sys(e, "cannot make the folder '%s'", o.preview) : 0;
+}
+
 static int after_step(run *r, const batch *b, err *e)
 {
     trainer *t = &r->tr;
@@ -369,6 +422,8 @@ static int after_step(run *r, const batch *b, err *e)
             return -1;
         t->meter = (trainer_meter){0};
     }
+    if (o.preview && (t->step % o.preview_every == 0 || t->step == t->sched.steps) && write_preview(r, b, e))
+        return -1;
     return o.checkpoint && t->step % o.checkpoint_every == 0 ? save_checkpoint(r, e) : 0;
 }
 
@@ -432,6 +487,8 @@ static int work(run *r, err *e)
         return -1;
     if (!r->in || (o.steps == 0 && !r->estimate))
         return 0;
+    if (o.preview && open_preview(r, e))
+        return -1;
     if (batch_reader_start(r->batches, check_sample, r, e))
         return -1;
     r->log_time = progress_clock();
@@ -585,6 +642,8 @@ int main(int argc, char **argv)
         {0, "resume", OPT_FLAG, &o.resume, NULL, "go on from the checkpoint, if there is one", 0, 0},
         {0, "log", OPT_STRING, &o.log, "FILE", "write measures as lines of JSON", 0, 0},
         {0, "log-every", OPT_INT, &o.log_every, "N", "every N steps (default 50)", 1, 1e12},
+        {0, "preview", OPT_STRING, &o.preview, "DIR", "draw sheets of what the network answers there, where that is images:\nstep-0000500.png and so on, and one after the last step", 0, 0},
+        {0, "preview-every", OPT_INT, &o.preview_every, "N", "every N steps (default 500)", 1, 1e12},
         {0, "profile", OPT_FLAG, &o.profile, NULL, "at the end, a table of time and speed by layer", 0, 0},
         {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
     };

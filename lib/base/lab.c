@@ -155,3 +155,52 @@ void lab_encode(double a, double b, int bin[LAB_NEAREST], double share[LAB_NEARE
     for (int k = 0; k < LAB_NEAREST; k++)
         share[k] /= sum;
 }
+
+void lab_bins_mean(const int32_t *bin, const float *share, size_t n, float ab[2])
+{
+    double sum = 0, mean[2] = {0, 0};
+
+    for (size_t k = 0; k < n; k++) {
+        int a, b;
+        if (bin[k] < 0 || bin[k] >= LAB_BINS)
+            continue;
+        lab_bin(bin[k], &a, &b);
+        mean[0] += (double)share[k] * a;
+        mean[1] += (double)share[k] * b;
+        sum += share[k];
+    }
+    for (int i = 0; i < 2; i++)
+        ab[i] = (float)(sum > 0 ? mean[i] / sum : 0);
+}
+
+/* ---- Painting ------------------------------------------------------------------- */
+
+/* The value at pixel i of n when m values are stretched over them: between the two whose middles are nearest. */
+static void between(int i, int n, int m, int *a, int *b, double *f)
+{
+    double at = (i + 0.5) * m / n - 0.5;
+
+    *a = at < 0 ? 0 : (int)at;
+    *b = *a + 1 < m ? *a + 1 : m - 1;
+    *f = at < 0 ? 0 : at - *a;
+}
+
+static double bilinear(const float *plane, int h, int w, int i, int H, int j, int W)
+{
+    int y0, y1, x0, x1;
+    double fy, fx;
+
+    between(i, H, h, &y0, &y1, &fy);
+    between(j, W, w, &x0, &x1, &fx);
+    return (1 - fy) * ((1 - fx) * plane[y0 * w + x0] + fx * plane[y0 * w + x1]) +
+           fy * ((1 - fx) * plane[y1 * w + x0] + fx * plane[y1 * w + x1]);
+}
+
+void lab_paint(const lab *l, const uint8_t *gray, int H, int W, const float *ab, int h, int w, uint8_t *rgb)
+{
+    for (int i = 0; i < H; i++)
+        for (int j = 0; j < W; j++, rgb += 3) {
+            double x[3] = {lab_lightness(l, *gray++), bilinear(ab, h, w, i, H, j, W), bilinear(ab + h * w, h, w, i, H, j, W)};
+            lab_to_rgb(l, x, rgb);
+        }
+}

@@ -10,6 +10,7 @@
 #ifndef BASE_LAB_H
 #define BASE_LAB_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { LAB_BINS = 313, LAB_NEAREST = 10 };
@@ -36,5 +37,11 @@ void lab_bin(int i, int *a, int *b);
  * the nearest first, with shares after a Gaussian of deviation 5; they sum to 1.
  */
 void lab_encode(double a, double b, int bin[LAB_NEAREST], double share[LAB_NEAREST]);
+
+/* The mean colour of n bins by their shares (0, 0 where these are 0; bins that are none do not count). */
+void lab_bins_mean(const int32_t *bin, const float *share, size_t n, float ab[2]);
+
+/* A grey image [H][W] in the colours ab, planes [2][h][w] that are enlarged bilinearly, as rgb [H][W][3]. */
+void lab_paint(const lab *l, const uint8_t *gray, int H, int W, const float *ab, int h, int w, uint8_t *rgb);
 
 #endif

@@ -1,6 +1,7 @@
 #include "image/sheet.h"
 
 #include "base/format.h"
+#include "image/example.h"
 #include "image/resize.h"
 #include "image/text.h"
 #include "stream/describe.h"
@@ -54,8 +55,10 @@ static bool drawable(dtype type, int ndim, const int64_t *shape)
 /* Images of one sample, as the header declares them; 0 when nothing can be drawn. */
 static int declared_images(const sheet *s)
 {
-    int64_t n = 0;
+    int64_t n = s->only ? 0 : example_declared(s->h);
 
+    if (n > 0)
+        return (int)n;
     for (size_t i = 0; s->h->fields && i < s->h->fields->n; i++) {
         const char *name = s->h->fields->key[i];
         int64_t shape[TENSOR_MAX_DIMS];
@@ -275,10 +278,17 @@ static int label(char **out, const sheet *s, const sample *in, const field *x, i
     return *out ? 0 : err_nomem(e);
 }
 
-static int fill(card *c, const sheet *s, const sample *in, const field *const *list, int n_fields, int limit, err *e)
+static int caption(card *c, const sheet *s, const sample *in, err *e)
 {
     const tensor *target = class_targets(in);
 
+    c->title = title_of(s->h, in, target && target->shape[0] == 1 ? target : NULL, e);
+    c->key = key_of(in, e);
+    return c->title && c->key ? 0 : -1;
+}
+
+static int fill(card *c, const sheet *s, const sample *in, const field *const *list, int n_fields, int limit, err *e)
+{
     for (int f = 0; f < n_fields; f++) {
         const tensor *t = &list[f]->t;
         const int64_t *hwc = t->shape + t->ndim - 3;
@@ -290,32 +300,54 @@ static int fill(card *c, const sheet *s, const sample *in, const field *const *l
                 return -1;
         }
     }
-    c->title = title_of(s->h, in, target && target->shape[0] == 1 ? target : NULL, e);
-    c->key = key_of(in, e);
-    return c->title && c->key ? 0 : -1;
+    return caption(c, s, in, e);
+}
+
+/* A card of pictures that were composed. */
+static int fill_composed(card *c, const sheet *s, const sample *in, const example *x, err *e)
+{
+    for (int i = 0; i < x->n; i++) {
+        const image *im = &x->im[i];
+        c->n++;
+        if (take(&c->im[i], im->p, (int64_t[]){im->h, im->w, im->c}, side_down(x->n), e))
+            return -1;
+        if (!(c->label[i] = strdup(x->label[i])))
+            return err_nomem(e);
+    }
+    return caption(c, s, in, e);
 }
 
 int sheet_add(sheet *s, const sample *in, err *e)
 {
     const field *list[STREAM_MAX_FIELDS];
     int n_fields;
+    example composed = {0};
     int64_t images = drawn_fields(s, in, list, &n_fields);
 
     if (images == 0)
         return err_set(e, ERR_INPUT, "there is no image to draw");
+    if (!s->only && example_draw(&composed, s->h, in, e)) {
+        example_clear(&composed);
+        return -1;
+    }
+    if (composed.n)
+        images = composed.n;
     if (s->n == s->cap) {
         int cap = s->cap ? 2 * s->cap : 64;
         card *cards = realloc(s->cards, (size_t)cap * sizeof *cards);
-        if (!cards)
+        if (!cards) {
+            example_clear(&composed);
             return err_nomem(e);
+        }
         s->cards = cards;
         s->cap = cap;
     }
     int n = images < MAX_IMAGES ? (int)images : MAX_IMAGES;
     card c = {.im = calloc((size_t)n, sizeof *c.im), .label = calloc((size_t)n, sizeof *c.label)};
-    if (!c.im || !c.label || fill(&c, s, in, list, n_fields, side_down(n), e)) {
-        if (!c.im || !c.label)
-            err_nomem(e);
+    int rc = !c.im || !c.label ? err_nomem(e) : composed.n ? fill_composed(&c, s, in, &composed, e)
+                                                            : fill(&c, s, in, list, n_fields, side_down(n), e);
+    example_clear(&composed);
+    if (rc) {
         card_clear(&c);
         return -1;
     }

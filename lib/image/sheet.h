@@ -3,7 +3,7 @@
  * captions. A sample is a card: all its images (views, rotations, patches) side
  * by side, each above its target where it has one of its own; below them class
  * and key. Tiny images are enlarged by a whole factor, pixel by pixel; large
- * ones are reduced.
+ * ones are reduced. Of some tasks the pictures are composed: see example.h.
  */
 #ifndef IMAGE_SHEET_H
 #define IMAGE_SHEET_H
@@ -18,7 +18,7 @@
 typedef struct sheet sheet;
 
 /*
- * `only`: draw this field alone; NULL: every field that is an image (|u1,
+ * `only`: draw this field alone; NULL: what an example asks, or every field that is an image (|u1,
  * [H,W,C] or [P,H,W,C] with 1 or 3 channels), in the frame's order. h is
  * borrowed until sheet_free(). ERR_INPUT when it declares nothing to draw.
  */

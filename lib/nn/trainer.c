@@ -112,6 +112,18 @@ const float *trainer_features(trainer *t, int *D)
     return graph_value(t->net.g, t->net.at.features);
 }
 
+int trainer_picture(trainer *t, const batch *b, const batch_shape *shape, int row, objective_picture *p, err *e)
+{
+    const objective_type *type = t->obj.type;
+    objective_step s = {.b = b, .shape = shape, .input = graph_input_data(t->net.g, t->net.input), .step = t->step,
+                        .steps = t->sched.steps};
+
+    *p = (objective_picture){0};
+    if (!type->picture)
+        return err_set(e, ERR_RUN, "the answers of the objective '%s' are no pictures", type->name);
+    return type->picture(&t->obj, t->net.g, &s, row, p, e);
+}
+
 int trainer_estimate(trainer *t, const batch *b, const batch_shape *shape, err *e)
 {
     fill(t, b, shape);

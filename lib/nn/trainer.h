@@ -47,6 +47,8 @@ void trainer_clear(trainer *t);
 int trainer_step(trainer *t, const batch *b, const batch_shape *shape, err *e);
 /* The encoder's features of the last step, one row of D an input. */
 const float *trainer_features(trainer *t, int *D);
+/* What the network answered for input `row` of the last step (objective.h); ERR_RUN where it has no pictures. */
+int trainer_picture(trainer *t, const batch *b, const batch_shape *shape, int row, objective_picture *p, err *e);
 /* Forward only, for the running statistics of a network that is not trained. */
 int trainer_estimate(trainer *t, const batch *b, const batch_shape *shape, err *e);
 

@@ -87,6 +87,12 @@ exits 1 "a sheet on a full disk" 'ssl-show -o /dev/full images.ssl'
 exits 1 "a sheet in a folder that is not there" 'ssl-show -o nowhere/x.png images.ssl'
 ok "without fonts there is a sheet" 'FONTCONFIG_FILE=/dev/null HOME=/nonexistent ssl-show -o nofonts.png images.ssl && is_png nofonts.png'
 
+for task in jigsaw:10,patch=8 context:pairs=2 inpaint superres; do
+    ok "a sheet of $task" "ssl-pretext $task <images.ssl | ssl-show -n 5 -o task.png && is_png task.png"
+    ok "the fields of $task as they are" "ssl-pretext $task <images.ssl | ssl-show -n 5 --field input -o raw.png && is_png raw.png"
+    exits 1 "are another sheet" "cmp -s task.png raw.png"
+done
+
 # ---- an old sheet stays when the stream fails before a new one is drawn
 echo old >old.png
 exits 3 "a stream that ends too soon" 'head -c 5000 images.ssl | ssl-show -o old.png'

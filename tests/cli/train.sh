@@ -101,4 +101,13 @@ says "no parameter 'temperature'" "is named" "$small --set temperature=0.5 -o e.
 ok "--list" "ssl-train --list | grep -q resnet50"
 ok "--help" "ssl-train --help | grep -q checkpoint-every"
 
+# Previews.
+ok "examples to draw" "ssl-load $FASHION --gray --split train --limit 96 | ssl-pretext inpaint >inpaint.ssl"
+ok "previews" "$small --batch 32 --preview sheets --preview-every 2 -o p.model <inpaint.ssl"
+is "step-0000002.png step-0000003.png" "every two steps and at the end" "ls sheets | paste -s -d ' '"
+is "89504e47" "they are PNG" "head -c 4 sheets/step-0000003.png | od -An -tx1 | tr -d ' '"
+ok "the same model without" "$small --batch 32 -o q.model <inpaint.ssl"
+same p.model q.model "previews change nothing"
+exits 2 "classes are no pictures" "$small --preview sheets -o r.model <ex.ssl"
+exits 1 "a folder that cannot be" "$small --preview ex.ssl/sheets -o r.model <inpaint.ssl"
 end

@@ -30,39 +30,6 @@ void picture_rgb(const float *y, int C, size_t pixels, uint8_t *rgb)
             rgb[3 * p + c] = byte(y[(C == 3 ? c : 0) * pixels + p]);
 }
 
-/* The value at pixel i of n when m values are stretched over them: between the two whose middles are nearest. */
-static void between(int i, int n, int m, int *a, int *b, double *f)
-{
-    double at = (i + 0.5) * m / n - 0.5;
-
-    *a = at < 0 ? 0 : (int)at;
-    *b = *a + 1 < m ? *a + 1 : m - 1;
-    *f = at < 0 ? 0 : at - *a;
-}
-
-static double bilinear(const float *plane, int h, int w, int i, int H, int j, int W)
-{
-    int y0, y1, x0, x1;
-    double fy, fx;
-
-    between(i, H, h, &y0, &y1, &fy);
-    between(j, W, w, &x0, &x1, &fx);
-    return (1 - fy) * ((1 - fx) * plane[y0 * w + x0] + fx * plane[y0 * w + x1]) +
-           fy * ((1 - fx) * plane[y1 * w + x0] + fx * plane[y1 * w + x1]);
-}
-
-void picture_lab(const uint8_t *gray, int H, int W, const float *ab, int h, int w, uint8_t *rgb)
-{
-    lab l;
-
-    lab_init(&l);
-    for (int i = 0; i < H; i++)
-        for (int j = 0; j < W; j++, rgb += 3) {
-            double x[3] = {lab_lightness(&l, *gray++), bilinear(ab, h, w, i, H, j, W), bilinear(ab + h * w, h, w, i, H, j, W)};
-            lab_to_rgb(&l, x, rgb);
-        }
-}
-
 void picture_mean(const float *y, size_t pixels, size_t p, float ab[2])
 {
     const double T = 0.38;

@@ -20,11 +20,6 @@ picture_space picture_space_of(const char *name, int channels, int classes);
 /* One plane a channel (C, pixels), -1..1; C 1 or 3. */
 void picture_rgb(const float *y, int C, size_t pixels, uint8_t *rgb);
 
-/*
- * A grey image [H][W] in the colours ab (2, h, w), which is enlarged bilinearly. L is that of the grey level.
- */
-void picture_lab(const uint8_t *gray, int H, int W, const float *ab, int h, int w, uint8_t *rgb);
-
 /* The (a, b) of a colour whose bins have the logits y (bins, pixels) at pixel p: the annealed mean, T = 0.38 (Zhang et al. 2016). */
 void picture_mean(const float *y, size_t pixels, size_t p, float ab[2]);
 

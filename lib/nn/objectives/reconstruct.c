@@ -306,17 +306,7 @@ static void colours(const reconstruct *c, const float *y, const objective_step *
         } else if (truth) {
             size_t n = (size_t)s->shape->dims[BIN][3];
             const int32_t *bin = (const int32_t *)s->b->field[BIN] + (at + p) * n;
-            const float *share = (const float *)s->b->field[SHARE] + (at + p) * n;
-            float sum = 0;
-            for (size_t k = 0; k < n; k++) {
-                int a, b;
-                lab_bin(bin[k], &a, &b);
-                v[0] += share[k] * (float)a;
-                v[1] += share[k] * (float)b;
-                sum += share[k];
-            }
-            v[0] /= sum > 0 ? sum : 1;
-            v[1] /= sum > 0 ? sum : 1;
+            lab_bins_mean(bin, (const float *)s->b->field[SHARE] + (at + p) * n, n, v);
         } else {
             picture_mean(y, pixels, p, v);
         }
@@ -330,11 +320,14 @@ static int lab_picture(const reconstruct *c, const float *y, const objective_ste
     size_t pixels = (size_t)p->H * (size_t)p->W;
     float *ab = malloc(2 * (size_t)c->decoder.H * (size_t)c->decoder.W * sizeof *ab);
 
+    lab l;
+
     if (!ab)
         return err_nomem(e);
+    lab_init(&l);
     for (int truth = 0; truth < 2; truth++) {
         colours(c, y, s, row, truth, ab);
-        picture_lab(s->b->input + (size_t)row * pixels, p->H, p->W, ab, c->decoder.H, c->decoder.W, truth ? p->truth : p->answer);
+        lab_paint(&l, s->b->input + (size_t)row * pixels, p->H, p->W, ab, c->decoder.H, c->decoder.W, truth ? p->truth : p->answer);
     }
     free(ab);
     return 0;
