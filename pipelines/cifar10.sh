@@ -6,6 +6,7 @@
 #     TASK     ssl-pretext's operand
 #     TRAIN    further options of ssl-train
 #     EPOCHS   of pretraining
+#     PROBE    further options of ssl-probe
 #
 # (LOAD ... EPOCHS only where the environment has not), and ends with `cifar10 "$@"`, given seeds.
 # Each seed's measurements, of the pretrained encoder, of the same one with random weights, and of
@@ -25,6 +26,7 @@ CIFAR10=${CIFAR10:-$here/../../shared/data/cifar10-train.tar $here/../../shared/
 RESULTS=${RESULTS:-$here/results}
 ENCODER=${ENCODER:-resnet10}
 WIDTH=${WIDTH:-16}
+PROBE=${PROBE-}
 HELD=${HELD:-10000}
 
 examples() { # SEED
@@ -48,10 +50,10 @@ best_layer() { # MODEL
 
 # measure SEED PRETRAINING ENCODER SECONDS PRETEXT MODEL [LAYER]: the probe's lines, with what was measured in front.
 measure() {
-    ssl-load -q $CIFAR10 $LOAD | ssl-embed -q -m "$6" ${7:+--layer "$7"} | ssl-probe -q -k 20 -o "$OUT/probe.tsv"
+    ssl-load -q $CIFAR10 $LOAD | ssl-embed -q -m "$6" ${7:+--layer "$7"} | ssl-probe -q -k 20 $PROBE -o "$OUT/probe.tsv"
     awk -F '\t' -v OFS='\t' -v front="cifar10	$2	$3	$EPOCHS	$1	$4	$5	${7:--}" '
     NR == 1 { for (i = 1; i <= NF; i++) c[$i] = i; next }
-    !/^#/ { print front, $c["method"], $c["setting"], $c["accuracy"], $c["low"], $c["high"], $c["history"], $c["digest"] }' "$OUT/probe.tsv"
+    !/^#/ { print front, $c["method"], $c["setting"] ($c["labels"] == "all" ? "" : ", " $c["labels"] " labels a class"), $c["accuracy"], $c["low"], $c["high"], $c["n_test"], $c["history"], $c["digest"] }' "$OUT/probe.tsv"
 }
 
 # The seconds that a training took, over all its interruptions, from its log.
@@ -68,7 +70,7 @@ pretext() {
         print a == "" ? l : a }'
 }
 
-heading='data\tpretraining\tencoder\tepochs\tseed\ttrain_seconds\tpretext\tlayer\tmethod\tsetting\taccuracy\tlow\thigh\thistory\tdigest\n'
+heading='data\tpretraining\tencoder\tepochs\tseed\ttrain_seconds\tpretext\tlayer\tmethod\tsetting\taccuracy\tlow\thigh\tn_test\thistory\tdigest\n'
 
 # pretrain NAME SEED: the model $OUT/NAME.SEED.model.
 pretrain() {
@@ -95,6 +97,13 @@ untrained() { # SEED
     measure "$1" random "$ENCODER-$WIDTH" 0 - "$m.model" "$layer"
 }
 
+# RESULTS.md, of all that there is.
+tabulated() {
+    RESULTS=$RESULTS "$here/tabulate" >"$OUT/RESULTS.md"
+    mv "$OUT/RESULTS.md" "${RESULTS%/*}/RESULTS.md"
+    cat "${RESULTS%/*}/RESULTS.md"
+}
+
 cifar10() { # SEED ...
     OUT=${OUT:-$here/../build/$SYSTEM}
     mkdir -p "$OUT" "$RESULTS"
@@ -111,5 +120,5 @@ cifar10() { # SEED ...
         } >"$OUT/table"
         mv "$OUT/table" "$RESULTS/$SYSTEM.$seed.tsv"
     done
-    RESULTS=$RESULTS "$here/tabulate" | tee "${RESULTS%/*}/RESULTS.md"
+    tabulated
 }
