@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-extern const objective_type objective_classify, objective_contrast, objective_reconstruct;
+extern const objective_type objective_classify, objective_contrast, objective_nce_bank, objective_reconstruct;
 
 static const objective_type *const types[] = {
     &objective_classify,
     &objective_contrast,
+    &objective_nce_bank,
     &objective_reconstruct,
 };
 enum { TYPES = sizeof types / sizeof *types };

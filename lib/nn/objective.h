@@ -81,6 +81,8 @@ typedef struct objective_type {
     int (*check)(const objective *o, const batch_shape *shape, const batch *b, int i, err *e);
     /* After graph_forward(): the loss, and its gradient added to graph_grad(). */
     int (*loss)(objective *o, graph *g, const objective_step *s, objective_result *r, err *e);
+    /* Optional: after graph_backward(): add the gradients that graphs of its own have for g's weights to graph_grads(g). */
+    int (*backward)(objective *o, graph *g, err *e);
     /* Optional: after the optimiser's step (moving averages, memory banks). */
     int (*update)(objective *o, graph *g, const objective_step *s, err *e);
     /* Optional, after loss(): row `row` of the answer as an image. ERR_RUN when this one has no picture. */

@@ -81,7 +81,7 @@ int trainer_step(trainer *t, const batch *b, const batch_shape *shape, err *e)
         return -1;
     if (!isfinite(r.loss))
         return not_finite(t, b, r.bad, "loss", r.loss, e);
-    if (graph_backward(g, e))
+    if (graph_backward(g, e) || (t->obj.type->backward && t->obj.type->backward(&t->obj, g, e)))
         return -1;
     t->grad_norm = optimizer_norm(&t->opt, graph_grads(g));
     if (!isfinite(t->grad_norm))

@@ -17,6 +17,7 @@ const pretext_task *const pretext_tasks[] = {
     &pretext_labels,
     &pretext_contrast,
     &pretext_cluster,
+    &pretext_pirl,
     NULL,
 };
 

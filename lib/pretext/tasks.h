@@ -13,5 +13,6 @@ extern const pretext_task pretext_superres;
 extern const pretext_task pretext_labels;
 extern const pretext_task pretext_contrast;
 extern const pretext_task pretext_cluster;
+extern const pretext_task pretext_pirl;
 
 #endif

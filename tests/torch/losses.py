@@ -15,10 +15,10 @@ FLOOR = 1e-7
 failures = 0
 
 
-def stream(x, objective):
+def stream(x, objective, distinct):
     f = io.BytesIO()
     n, P, D = x.shape
-    w = Writer(f, {"kind": "examples", "distinct": n, "count": n, "seed": 0, "history": [],
+    w = Writer(f, {"kind": "examples", "distinct": distinct or n, "count": n, "seed": 0, "history": [],
                    "fields": {"input": ["<f4", [P, D]]}, "objective": objective})
     for i in range(n):
         w.put({"key": str(i), "index": i, "input": x[i]})
@@ -26,10 +26,12 @@ def stream(x, objective):
     return f.getvalue()
 
 
-def evaluate(x, objective, settings, cpu):
-    done = subprocess.run([PROGRAM, *settings], input=stream(x, objective), stdout=subprocess.PIPE, check=True,
+def evaluate(x, objective, settings, cpu, distinct=None):
+    """The loss, its gradient, and the objective's state."""
+    done = subprocess.run([PROGRAM, *settings], input=stream(x, objective, distinct), stdout=subprocess.PIPE, check=True,
                           env=dict(os.environ, SSL_CPU=cpu))
-    return np.frombuffer(done.stdout[:8], "<f8")[0], np.frombuffer(done.stdout[8:], "<f4").reshape(x.shape)
+    rest = np.frombuffer(done.stdout[8:], "<f4")
+    return np.frombuffer(done.stdout[:8], "<f8")[0], rest[:x.size].reshape(x.shape), rest[x.size:]
 
 
 def available(cpu):
@@ -43,14 +45,14 @@ def available(cpu):
 SETS = os.environ.get("SSL_CPU", "").split() or [c for c in ("generic", "avx2", "avx512") if available(c)]
 
 
-def report(what, x, objective, settings, loss):
+def report(what, x, objective, settings, loss, distinct=None):
     global failures
     z = torch.tensor(x.astype("f8"), requires_grad=True)
     want = loss(z)
     want.backward()
     g, value, worst = z.grad.numpy(), want.item(), 0
     for cpu in SETS:
-        v, d = evaluate(x, objective, settings, cpu)
+        v, d, _ = evaluate(x, objective, settings, cpu, distinct)
         scale = max(np.abs(g).max(), FLOOR / 1e-5)
         worst = max(worst, abs(v - value) / max(abs(value), FLOOR / 1e-5), np.abs(d - g).max() / scale)
     failures += not worst < 1e-5
@@ -101,5 +103,31 @@ def contrast():
                [f"temperature={t}"], lambda z: nt_xent(z, t) if P == 2 else sup_con(z, t))
 
 
+# ---- Memory bank -----------------------------------------------------------------------------------------
+
+
+def pirl(z, bank, t, weight):
+    """Misra and van der Maaten 2020, equations 3 to 5, with all other memories as negatives."""
+    total = 0
+    for side, w in ((0, 1 - weight), (1, weight)):
+        p = F.softmax(F.normalize(z[:, side], dim=1) @ bank.T / t, 1)
+        own = torch.eye(len(bank), dtype=torch.bool)[:len(z)]
+        total = total - w * (torch.where(own, p, 1 - p).log().sum(1)).mean()
+    return total
+
+
+def nce_bank():
+    rng = np.random.default_rng(2)
+    for n, N, D, t, weight in ((8, 50, 16, 0.07, 0.5), (32, 400, 128, 0.07, 0.5), (5, 5, 4, 1, 0.25), (1, 2, 3, 0.5, 1), (6, 20, 1, 0.5, 0.5),
+                               (16, 100, 8, 100, 0.5)):
+        x = rng.standard_normal((n, 2, D)).astype("<f4")
+        settings = ["patches=0", f"negatives={N}", f"temperature={t}", f"weight={weight}"]
+        objective = {"name": "nce-bank"}
+        bank = torch.tensor(evaluate(x, objective, settings, SETS[0], N)[2].reshape(N, D).astype("f8"))
+        report(f"nce-bank: {n} of {N} images, {D} dimensions, {t:g}, weight {weight:g}", x, objective, settings,
+               lambda z: pirl(z, F.normalize(bank, dim=1), t, weight), N)
+
+
 contrast()
+nce_bank()
 sys.exit(failures > 0)

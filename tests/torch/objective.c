@@ -4,7 +4,8 @@
  *     objective [NAME=VALUE ...] < EXAMPLES > OUT
  *
  * EXAMPLES is a stream whose inputs are <f4 [P,D]; all of it is one batch. The encoder is
- * `identity`, without a projector. OUT: the loss as <f8, then its gradient at the inputs as <f4.
+ * `identity`, without a projector. OUT: the loss as <f8, its gradient at the inputs as <f4, then the
+ * objective's own state, tensor by tensor.
  */
 #include "nn/objective.h"
 
@@ -38,7 +39,7 @@ int main(int argc, char **argv)
     node x = graph_input(g, s->C, 0, 0), y = graph_flatten(g, x);
     graph_want_input_grad(g, x);
     objective_setting setting = {.batch = b->n, .distinct = reader_header(in)->distinct, .seed = 1};
-    if (o.type->build(&o, g, &(objective_nodes){y, y}, s, &e) || graph_compile(g, GRAPH_TRAIN, (int)rows, &e) ||
+    if (o.type->build(&o, g, &(objective_nodes){.features = y, .z = y}, s, &e) || graph_compile(g, GRAPH_TRAIN, (int)rows, &e) ||
         (o.type->start && o.type->start(&o, g, &setting, &e)))
         return fail(&e);
     memcpy(graph_input_data(g, x), b->input, bytes);
@@ -47,6 +48,12 @@ int main(int argc, char **argv)
         return fail(&e);
     if (fwrite(&r.loss, sizeof r.loss, 1, stdout) != 1 || fwrite(graph_input_grad(g, x), 1, bytes, stdout) != bytes)
         return 1;
+    objective_tensor t;
+    for (int i = 0; o.type->state && o.type->state(&o, i, &t); i++) {
+        size_t n = (size_t)tensor_bytes(t.type, t.ndim, t.shape, STREAM_MAX_FRAME);
+        if (fwrite(t.data, 1, n, stdout) != n)
+            return 1;
+    }
     batch_reader_free(batches);
     reader_free(in);
     graph_free(g);

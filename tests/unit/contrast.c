@@ -294,7 +294,7 @@ Test(contrast, one_view_is_refused)
     cr_assert_eq(objective_init(&o, v, NULL, 0, &e), 0);
     graph *g = graph_new(1, &e);
     node x = graph_input(g, 4, 0, 0);
-    cr_assert_eq(o.type->build(&o, g, &(objective_nodes){x, x}, &shape, &e), -1);
+    cr_assert_eq(o.type->build(&o, g, &(objective_nodes){.features = x, .z = x}, &shape, &e), -1);
     cr_assert_eq(e.kind, ERR_INPUT);
     graph_free(g);
     objective_clear(&o);
