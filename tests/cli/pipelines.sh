@@ -23,6 +23,10 @@ if [ -f "$DATA/cifar10-train.tar" ]; then
     done
     is 6 "a table for each" "ls results | wc -l"
     ok "what is done is not done again" "rm -r models && $run && ! ls models/*.model"
+    guards="env HELD=60 WIDTH=4 FOLDS=2 EPOCHS_ALL=1 LIMIT='--limit 300' OUT=$T/guards RESULTS=$T/gr $SRC/pipelines/guards-cifar10"
+    ok "guards" "$guards"
+    is 18 "a line for each guard" "cut -f 2 gr/guards-cifar10.1.tsv | grep -vE 'pretraining|random' | sort -u | wc -l"
+    ok "what is done is kept" "rm guards/*/*.model && $guards && ! ls guards/*/*.model"
 else
     skip "pipelines on CIFAR-10" "no $DATA/cifar10-train.tar"
 fi

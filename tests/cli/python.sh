@@ -102,4 +102,23 @@ if [ -d "$FASHION" ]; then
 else
     skip mirror "$FASHION is not installed"
 fi
+if [ -f "$DATA/cifar10-test.tar" ]; then
+    ok dropped "ssl-load $DATA/cifar10-test.tar --size 32 --limit 64 >colour.ssl && $SRC/examples/python/dropped.py <colour.ssl >dropped.ssl"
+    ok 'dropped: verifies' "ssl-show --check dropped.ssl"
+    prints 'task=dropped classes=3 names=red green blue' 'dropped: its objective' "ssl-show -n 0 dropped.ssl | tr -s '\n ' ' '"
+    ok 'dropped: can be looked at' "ssl-show -n 3 -o dropped.png dropped.ssl"
+    ok 'dropped: trains' "ssl-train --encoder convnet --width 8 --batch 16 -q -o dropped.model <dropped.ssl"
+    ok 'dropped: embeds and is measured' "ssl-embed -q -m dropped.model <colour.ssl | ssl-probe -q -m knn -k 3 --folds 2"
+    is 0 'dropped: the other channels are as they were' "$PY -c '
+import ssl_stream
+for s, d in zip(ssl_stream.Reader(open(\"colour.ssl\", \"rb\")), ssl_stream.Reader(open(\"dropped.ssl\", \"rb\"))):
+    for c in range(3):
+        same = [(s[\"image\"][..., k] == d[\"input\"][c, ..., k]).all() for k in range(3) if k != c]
+        assert all(same) and d[\"target\"][c] == c
+print(0)'"
+    exits 3 'dropped: grey images have no channels' "ssl-load $DATA/cifar10-test.tar --gray --limit 3 | $SRC/examples/python/dropped.py >grey.ssl"
+    is 40 'dropped: is at most 40 lines' "wc -l <$SRC/examples/python/dropped.py | awk '{ print (\$1 <= 40 ? 40 : \$1) }'"
+else
+    skip dropped "no $DATA/cifar10-test.tar"
+fi
 end
