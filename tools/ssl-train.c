@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "base/pool.h"
 #include "base/progress.h"
+#include "eval/monitor.h"
 #include "image/preview.h"
 #include "nn/collapse.h"
 #include "nn/trainer.h"
@@ -19,15 +20,18 @@
 
 enum { ESTIMATE_BATCHES = 100 };
 
+#define COLLAPSE_SPREAD 0.05
+#define COLLAPSE_RANK 1.5
+
 static struct {
-    const char *encoder, *stem, *projector, *optimizer, *schedule, *init, *init_parts, *checkpoint, *log, *output, *input, *preview;
-    int64_t width, batch, steps, warmup, checkpoint_every, log_every, preview_every, threads, seed;
+    const char *encoder, *stem, *projector, *optimizer, *schedule, *init, *init_parts, *checkpoint, *log, *output, *input, *preview, *monitor;
+    int64_t width, batch, steps, warmup, checkpoint_every, log_every, preview_every, monitor_every, threads, seed;
     double lr, momentum, weight_decay;
     bool resume, no_bn_estimate, profile;
     opt_list set;
 } o = {
     .encoder = "resnet18", .stem = "auto", .optimizer = "sgd", .schedule = "cosine", .init_parts = "encoder", .output = "-",
-    .batch = 128, .steps = -1, .warmup = -1, .checkpoint_every = 500, .log_every = 50, .preview_every = 500, .seed = -1,
+    .batch = 128, .steps = -1, .warmup = -1, .checkpoint_every = 500, .log_every = 50, .preview_every = 500, .monitor_every = 500, .seed = -1,
     .lr = NAN, .momentum = NAN, .weight_decay = NAN,
 };
 
@@ -46,6 +50,9 @@ typedef struct run {
     bool writing; /* of the model has begun */
     out file;
     int log_fd;
+    monitor watched;  /* of --monitor */
+    float *watched_x; /* [watched.n][D] */
+    bool collapsed;   /* the warning has been given */
     double log_time; /* of the last line */
     progress bar;
 } run;
@@ -294,19 +301,30 @@ static int open_log(run *r, err *e)
     return r->log_fd < 0 ? -1 : 0;
 }
 
-static int log_line(run *r, const batch *b, err *e)
+/* One line of JSON; v is owned by the call. */
+static int write_line(run *r, value *v, err *e)
 {
-    trainer *t = &r->tr;
-    trainer_meter *m = &t->meter;
-    int rows = b->n * r->shape->P, D;
-    const float *x = trainer_features(t, &D);
-    double std = collapse_std(x, rows, D, e), rank = std < 0 ? -1 : collapse_rank(x, rows, D, e);
-    double now = progress_clock(), seconds = now - r->log_time;
     buf line = {0};
     int rc = -1;
 
-    if (rank < 0)
-        return -1;
+    if (value_failed(v))
+        err_nomem(e);
+    else if (value_json(v, -1, &line, e) == 0 && buf_add(&line, "\n", 1, e) == 0) {
+        rc = io_write(r->log_fd, line.p, line.n, e);
+        if (rc)
+            err_prefix(e, "'%s'", o.log);
+    }
+    value_free(v);
+    buf_free(&line);
+    return rc;
+}
+
+static int log_line(run *r, double std, double rank, err *e)
+{
+    trainer *t = &r->tr;
+    trainer_meter *m = &t->meter;
+    double now = progress_clock(), seconds = now - r->log_time;
+
     value *v = value_map();
     value_set(v, "step", value_int(t->step));
     value_set(v, "epoch", value_int(t->epoch));
@@ -319,17 +337,8 @@ static int log_line(run *r, const batch *b, err *e)
     value_set(v, "embedding_std", value_float(std));
     value_set(v, "effective_rank", value_float(rank));
     value_set(v, "images_per_second", value_float(seconds > 0 ? (double)(m->steps * r->size) / seconds : 0));
-    if (value_failed(v))
-        err_nomem(e);
-    else if (value_json(v, -1, &line, e) == 0 && buf_add(&line, "\n", 1, e) == 0) {
-        rc = io_write(r->log_fd, line.p, line.n, e);
-        if (rc)
-            err_prefix(e, "'%s'", o.log);
-    }
-    value_free(v);
-    buf_free(&line);
     r->log_time = now;
-    return rc;
+    return write_line(r, v, e);
 }
 
 /* ---- The loop ---------------------------------------------------------------------------- */
@@ -361,6 +370,73 @@ static void show_progress(run *r)
 }
 
 /* After a step: progress, log, checkpoint. */
+/*
+ * Embeddings that are all alike have collapsed: a deviation of a twentieth of that of directions spread evenly,
+ * or hardly more than one dimension in use.
+ */
+static void warn_of_collapse(run *r, double std, double rank, int D)
+{
+    double spread = std * sqrt(D);
+
+    if (r->collapsed || D < 2 || (spread >= COLLAPSE_SPREAD && rank >= COLLAPSE_RANK))
+        return;
+    progress_end(&r->bar);
+    tool_note(r->t, "warning: the embeddings have collapsed at step %" PRId64 ": they spread %.3g of an even spread (warned of below %g), "
+              "over %.3g dimensions (below %g)", r->tr.step, spread, COLLAPSE_SPREAD, rank, COLLAPSE_RANK);
+    r->collapsed = true;
+}
+
+/* At intervals: how the embeddings of the batch are, and the line of the log. */
+static int look(run *r, const batch *b, err *e)
+{
+    int n = b->n * r->shape->P, D;
+    const float *x = trainer_features(&r->tr, &D);
+    double std = collapse_std(x, n, D, e), rank = std < 0 ? -1 : collapse_rank(x, n, D, e);
+
+    if (rank < 0)
+        return -1;
+    warn_of_collapse(r, std, rank, D);
+    return r->log_fd >= 0 ? log_line(r, std, rank, e) : 0;
+}
+
+/* ---- --monitor ----------------------------------------------------------------------------- */
+
+static int open_monitor(run *r, err *e)
+{
+    const network_arch *a = &r->tr.arch;
+    int D;
+
+    if (!a->H)
+        return err_set(e, ERR_USAGE, "--monitor: the inputs are vectors, not images");
+    if (monitor_load(&r->watched, o.monitor, a->H, a->W, a->C, e))
+        return -1;
+    trainer_features(&r->tr, &D);
+    r->watched_x = malloc(r->watched.n * (size_t)D * sizeof *r->watched_x);
+    return r->watched_x ? 0 : err_nomem(e);
+}
+
+/* Nearest neighbours by the encoder as it stands: a line of the log, or a remark where there is no log. */
+static int run_monitor(run *r, err *e)
+{
+    int D;
+
+    trainer_features(&r->tr, &D);
+    if (trainer_embed(&r->tr, r->watched.image, r->watched.n, r->watched_x, e))
+        return -1;
+    double accuracy = monitor_score(&r->watched, r->watched_x, D, o.threads ? (int)o.threads : pool_cpus(), e);
+    if (accuracy < 0)
+        return -1;
+    if (r->log_fd < 0) {
+        progress_end(&r->bar);
+        tool_note(r->t, "step %" PRId64 ": nearest neighbours are right on %.1f %% of the monitored images", r->tr.step, 100 * accuracy);
+        return 0;
+    }
+    value *v = value_map();
+    value_set(v, "step", value_int(r->tr.step));
+    value_set(v, "monitor_knn", value_float(accuracy));
+    return write_line(r, v, e);
+}
+
 /* ---- --preview ----------------------------------------------------------------------------- */
 
 enum { PREVIEW_CARDS = 12 };
@@ -418,11 +494,14 @@ static int after_step(run *r, const batch *b, err *e)
 
     show_progress(r);
     if (t->step % o.log_every == 0 || t->step == t->sched.steps) {
-        if (r->log_fd >= 0 && log_line(r, b, e))
+        if (look(r, b, e))
             return -1;
         t->meter = (trainer_meter){0};
     }
     if (o.preview && (t->step % o.preview_every == 0 || t->step == t->sched.steps) && write_preview(r, b, e))
+        return -1;
+    /* The last: it runs the network on other images. */
+    if (o.monitor && (t->step % o.monitor_every == 0 || t->step == t->sched.steps) && run_monitor(r, e))
         return -1;
     return o.checkpoint && t->step % o.checkpoint_every == 0 ? save_checkpoint(r, e) : 0;
 }
@@ -487,7 +566,7 @@ static int work(run *r, err *e)
         return -1;
     if (!r->in || (o.steps == 0 && !r->estimate))
         return 0;
-    if (o.preview && open_preview(r, e))
+    if ((o.preview && open_preview(r, e)) || (o.monitor && open_monitor(r, e)))
         return -1;
     if (batch_reader_start(r->batches, check_sample, r, e))
         return -1;
@@ -568,6 +647,8 @@ static void tear_down(run *r)
     out_abort(&r->file);
     if (r->log_fd >= 0)
         close(r->log_fd);
+    monitor_clear(&r->watched);
+    free(r->watched_x);
     free(o.set.v);
 }
 
@@ -642,6 +723,8 @@ int main(int argc, char **argv)
         {0, "resume", OPT_FLAG, &o.resume, NULL, "go on from the checkpoint, if there is one", 0, 0},
         {0, "log", OPT_STRING, &o.log, "FILE", "write measures as lines of JSON", 0, 0},
         {0, "log-every", OPT_INT, &o.log_every, "N", "every N steps (default 50)", 1, 1e12},
+        {0, "monitor", OPT_STRING, &o.monitor, "FILE", "a stream of labelled images: log the accuracy of nearest neighbours", 0, 0},
+        {0, "monitor-every", OPT_INT, &o.monitor_every, "N", "every N steps (default 500)", 1, 1e12},
         {0, "preview", OPT_STRING, &o.preview, "DIR", "draw sheets of what the network answers there, where that is images:\nstep-0000500.png and so on, and one after the last step", 0, 0},
         {0, "preview-every", OPT_INT, &o.preview_every, "N", "every N steps (default 500)", 1, 1e12},
         {0, "profile", OPT_FLAG, &o.profile, NULL, "at the end, a table of time and speed by layer", 0, 0},

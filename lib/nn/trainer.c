@@ -33,6 +33,7 @@ int trainer_start(trainer *t, const batch_shape *shape, int size, int64_t distin
 
     if (rows > INT_MAX)
         return err_set(e, ERR_RUN, "a batch of %d images with %d inputs each is too large", size, shape->P);
+    t->rows = (int)rows;
     if (network_build(&t->net, &t->arch, t->obj.type ? &t->obj : NULL, shape, threads, e))
         return -1;
     graph_output(t->net.g, t->net.at.features);
@@ -122,6 +123,23 @@ int trainer_picture(trainer *t, const batch *b, const batch_shape *shape, int ro
     if (!type->picture)
         return err_set(e, ERR_RUN, "the answers of the objective '%s' are no pictures", type->name);
     return type->picture(&t->obj, t->net.g, &s, row, p, e);
+}
+
+int trainer_embed(trainer *t, const uint8_t *images, size_t n, float *x, err *e)
+{
+    size_t bytes = (size_t)t->arch.H * (size_t)t->arch.W * (size_t)t->arch.C, most = (size_t)t->rows;
+    int D, H, W;
+
+    graph_shape(t->net.g, t->net.at.features, &D, &H, &W);
+    for (size_t at = 0; at < n; at += most) {
+        size_t rows = n - at < most ? n - at : most;
+        network_fill(&t->net, &t->arch, images + at * bytes, 0, (int)rows);
+        /* Whole batches: heads that put inputs side by side take no other number. */
+        if (graph_forward(t->net.g, t->rows, GRAPH_MODE_EVAL, e))
+            return -1;
+        memcpy(x + at * (size_t)D, graph_value(t->net.g, t->net.at.features), rows * (size_t)D * sizeof *x);
+    }
+    return 0;
 }
 
 int trainer_estimate(trainer *t, const batch *b, const batch_shape *shape, err *e)

@@ -26,6 +26,7 @@ typedef struct trainer {
     optimizer opt;
     schedule sched;
     uint64_t seed;
+    int rows;          /* inputs of a full batch */
 
     int64_t step;      /* steps taken */
     int64_t next_pos;  /* of the first sample not used yet */
@@ -49,6 +50,11 @@ int trainer_step(trainer *t, const batch *b, const batch_shape *shape, err *e);
 const float *trainer_features(trainer *t, int *D);
 /* What the network answered for input `row` of the last step (objective.h); ERR_RUN where it has no pictures. */
 int trainer_picture(trainer *t, const batch *b, const batch_shape *shape, int row, objective_picture *p, err *e);
+/*
+ * The features (n, D) of n further images (H, W, C) by the network as it stands, with its running statistics; nothing
+ * that trains changes, but trainer_features() is gone until the next step.
+ */
+int trainer_embed(trainer *t, const uint8_t *images, size_t n, float *x, err *e);
 /* Forward only, for the running statistics of a network that is not trained. */
 int trainer_estimate(trainer *t, const batch *b, const batch_shape *shape, err *e);
 
