@@ -22,7 +22,7 @@ LIBS     = -Wl,--as-needed $(PKGLIBS) -lm -pthread
 # What `make deps` installs, by Debian's names.
 DEB_BUILD = gcc libc6-dev pkg-config libvips-dev libjpeg-dev libdeflate-dev nettle-dev libmsgpack-dev
 DEB_TEST  = libcriterion-dev dataset-fashion-mnist python3-numpy python3-msgpack
-DEB_TORCH = python3-torch python3-torchvision python3-sklearn python3-pil
+DEB_TORCH = python3-torch python3-torchvision python3-sklearn python3-pil python3-onnx
 DEB_LINT  = clang mandoc cppcheck shellcheck
 DEB_FUZZ  = clang libclang-rt-dev
 PACKAGES ?= $(DEB_BUILD) $(DEB_TEST)

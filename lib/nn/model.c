@@ -62,24 +62,18 @@ static int check_version(const header *h, err *e)
     return 0;
 }
 
-static int read_all(model *m, int fd, err *e)
+int model_read(model *m, reader *r, err *e)
 {
-    reader *r = reader_new(fd, 0, e);
     sample s;
-    int rc = -1;
+    int rc;
 
-    if (!r)
-        return -1;
+    *m = (model){0};
     if (header_expect(reader_header(r), e, KIND_MODEL, (char *)NULL) || header_copy(&m->h, reader_header(r), e) ||
         check_version(&m->h, e))
-        goto out;
+        return -1;
     while ((rc = reader_next(r, &s, e)) == 1)
-        if (add_tensor(m, &s, e)) {
-            rc = reader_where(r, e);
-            goto out;
-        }
-out:
-    reader_free(r);
+        if (add_tensor(m, &s, e))
+            return reader_where(r, e);
     return rc;
 }
 
@@ -90,7 +84,9 @@ int model_load(model *m, const char *path, err *e)
 
     if (fd < 0)
         return -1;
-    int rc = read_all(m, fd, e);
+    reader *r = reader_new(fd, 0, e);
+    int rc = r ? model_read(m, r, e) : -1;
+    reader_free(r);
     close(fd);
     if (rc) {
         /* The tool that failed while writing this file did not speak to this user. */

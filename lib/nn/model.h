@@ -44,6 +44,8 @@ typedef struct model {
  * when done, also after a failure.
  */
 int model_load(model *m, const char *path, err *e);
+/* The same from a reader that has read the header; the message does not name the file. */
+int model_read(model *m, reader *r, err *e);
 void model_clear(model *m);
 
 /* The tensor of that name, or NULL. */

@@ -1,0 +1,88 @@
+# ssl-convert: round trips, bad files, what is refused.
+. "$(dirname "$0")/lib.sh"
+. "$SRC/tests/cli/fixtures"
+
+photographs photos
+ok 'embeddings' 'ssl-load photos --size 16 | ssl-embed -q -m pixels >e.ssl'
+ok 'some without a class' "ssl-load '$SRC/tests/files/good-rgb.png' '$SRC/tests/files/good-gray.png' --size 4 | ssl-embed -q -m pixels >plain.ssl"
+ok 'a model' 'ssl-load photos --size 16 | ssl-pretext rotate | ssl-train -q --encoder resnet10 --width 4 --batch 8 -o m.model'
+digest() { ssl-show --check "$1" | sed -n 's/^digest *//p'; }
+
+# ---- round trips
+for format in npz tsv; do
+    for f in e plain; do
+        ok "$f to $format" "ssl-convert $f.ssl -o $f.$format"
+        ok "and back" "ssl-convert $f.$format >back.ssl"
+        is "$(digest $f.ssl)" "$format: the samples of $f come back" 'digest back.ssl | grep .'
+        ok "and again" "ssl-convert --to $format <back.ssl >again.$format"
+        same $f.$format again.$format "$format: a second time gives the same bytes"
+    done
+done
+ok 'classes come back' 'ssl-convert e.tsv | ssl-show >back.txt && ssl-show e.ssl >there.txt'
+is "$(ssl-show e.ssl | grep ^classes)" 'by their names' 'grep ^classes back.txt'
+prints 'ssl-convert +digest=[0-9a-f]* *$|format=tsv operand=e.tsv' 'history names the file' 'cat back.txt'
+is "$(ssl-show --check e.ssl | sed -n 's/^samples *//p')" 'a line a sample' 'tail -n +2 e.tsv | wc -l'
+is 'key index' 'columns to cut' "head -n 1 e.tsv | cut -f 1,2 | tr '\t' ' '"
+ok 'awk between two pipes' "ssl-convert --to tsv <e.ssl | awk 'NR == 1 || NR % 2' | ssl-convert - | ssl-show --check"
+ok 'images, too' 'ssl-load photos --size 8 >i.ssl && ssl-convert i.ssl -o i.npz && ssl-convert i.npz >i2.ssl'
+is "$(digest i.ssl)" 'come back' 'digest i2.ssl'
+ok 'one array' 'ssl-convert e.ssl -o e.npy && ssl-convert e.npy >e.back'
+prints '^fields +key:str +index:int +embedding:<f4\[768\]' 'is numbered' 'ssl-show e.back'
+ok 'a model to safetensors' 'ssl-convert m.model -o m.safetensors && ssl-convert m.safetensors -o m2.model'
+ok 'embeds' 'ssl-load photos --size 16 | ssl-embed -q -m m.model >1.ssl && ssl-load photos --size 16 | ssl-embed -q -m m2.model >2.ssl'
+is "$(digest 1.ssl)" 'the same' 'digest 2.ssl'
+ok 'and again' 'ssl-convert m2.model -o m2.safetensors'
+same m.safetensors m2.safetensors 'safetensors: a second time gives the same bytes'
+ok 'with its head' 'ssl-convert --all m.model -o all.safetensors && grep -q head.weight all.safetensors'
+ok 'a model to ONNX' 'ssl-convert m.model -o m.onnx && [ -s m.onnx ]'
+if /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
+    is "$(tail -n +2 e.tsv | cut -f 1 | sed -n 3p)" 'numpy reads an npz' "/usr/bin/python3 -c 'import numpy; print(numpy.load(\"e.npz\")[\"key\"][2])'"
+else
+    skip 'numpy reads an npz' 'python3-numpy is not installed'
+fi
+
+# ---- the command line
+exits 2 'a stream without a format' 'ssl-convert e.ssl'
+says 'say what to write, by --to FORMAT or -o FILE.FORMAT' 'is asked about it' 'ssl-convert e.ssl'
+says "unknown format 'npq'; did you mean 'npz'\\?" 'a misspelt format' 'ssl-convert --to npq e.ssl'
+says "'e.what' is of no known format" 'an unknown suffix' 'ssl-convert e.ssl -o e.what'
+exits 2 'two foreign formats' 'ssl-convert e.npz -o e2.tsv'
+says 'onnx is not read, only written' 'ONNX as input' 'ssl-convert --from onnx m.onnx'
+prints '^  safetensors +written, read' '--list' 'ssl-convert --list'
+exits 3 'an empty input' 'ssl-convert --to tsv </dev/null'
+exits 3 'text' "ssl-convert '$SRC/README.md'"
+exits 1 'no such file' 'ssl-convert nothing.npz'
+exits 3 'an abort frame for the next program' 'ssl-convert nothing.npz 2>/dev/null | ssl-show --check'
+
+# ---- what has no place
+exits 3 'a model in a table' 'ssl-convert m.model -o m.npz'
+exits 3 'images in lines' 'ssl-convert i.ssl -o i.tsv'
+says "'image' has 3 dimensions, and a line has one; write npz" 'which says why' 'ssl-convert i.ssl -o i.tsv'
+exits 3 'images of many sizes' 'ssl-load photos | ssl-augment resize:30,p=0.5 | ssl-convert -o x.npz'
+exits 3 'embeddings as a network' 'ssl-convert e.ssl -o e.onnx'
+ok 'and no file is left' '[ ! -e x.npz ] && [ ! -e m.npz ] && [ ! -e i.tsv ] && [ ! -e e.onnx ]'
+exits 3 'a truncated stream' 'head -c 3000 e.ssl | ssl-convert -o x.npz'
+
+# ---- damaged files: cut anywhere, with a byte changed anywhere, they are refused or read; nothing crashes
+for f in e.npz e.npy m.safetensors; do
+    size=$(wc -c <$f)
+    for at in 1 8 9 20 64 100 127 500 $((size / 2)) $((size - 100)) $((size - 20)) $((size - 1)); do
+        run "head -c $at $f | ssl-convert --from ${f##*.} >x.ssl"
+        if [ "$got" = 3 ] && [ "$(wc -l <"$T/.err")" = 1 ]; then pass; else fail "$f, cut at $at" "exit $got" "$(cat "$T/.err")"; fi
+    done
+done
+printf '\377\377\377\377\377\377\377\177{}' >lie.safetensors
+exits 3 'a header of 2^63 bytes' 'ssl-convert --from safetensors lie.safetensors >x.ssl'
+printf '\100\0\0\0\0\0\0\0{"conv1.weight":{"dtype":"F32","shape":[9999999999],"data_offsets":' >lie.safetensors
+exits 3 'a header that ends early' 'ssl-convert lie.safetensors >x.ssl'
+printf '\223NUMPY\1\0\106\0%-69s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999, 9999999), }" >lie.npy
+exits 3 'a shape of a petabyte' 'ssl-convert lie.npy >x.ssl'
+for bad in 'key\tindex\na' 'key\tindex\na\tb' 'key\tindex\tindex\na\t1\t2' 'key\tembedding:1\na\t1' 'key\tembedding:0\na\tone' \
+    'key\tembedding:0\na\t1\t2' 'key\tembedding:0' 'key\tlabel\na\t1' 'key\tembedding:0\na\t'; do
+    exits 3 "tsv: $bad" "printf '$bad\\n' | ssl-convert - >x.ssl"
+done
+says "'-', line 3: 'one' is no value of 'embedding'" 'with the line' "printf 'key\\tembedding:0\\na\\t1\\nb\\tone\\n' | ssl-convert - >x.ssl"
+if [ -e /dev/full ]; then
+    exits 1 'a full disk' 'ssl-convert --to npz e.ssl >/dev/full'
+fi
+end

@@ -1,0 +1,7 @@
+#include "export.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+    fuzz_format(p, n, "npz");
+    return 0;
+}
