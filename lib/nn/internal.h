@@ -141,6 +141,9 @@ void op_end(graph *g, const op *o, int pass, double begin);
 
 int graph_compile_plan(graph *g, err *e);
 
+/* At least `bytes`, aligned for any vector, for free(); not cleared. */
+void *graph_allocate(size_t bytes);
+
 static inline vertex *root_of(const graph *g, node x)
 {
     return &g->vertices[g->vertices[x].root];

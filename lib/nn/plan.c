@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 typedef struct span {
     size_t size; /* bytes; 0: not needed */
@@ -393,22 +392,9 @@ static int place(plan *p, size_t *total, err *e)
     return 0;
 }
 
-/* Large pages, where the system has them: Winograd's 36 streams otherwise cost a walk of the page table each. */
-static void *uncleared(size_t bytes)
-{
-    size_t page = (size_t)2 << 20, unit = bytes < page ? 64 : page;
-    void *p = aligned_alloc(unit, (bytes + 64 + unit - 1) / unit * unit);
-
-#ifdef MADV_HUGEPAGE
-    if (p && unit == page)
-        madvise(p, (bytes + 64 + unit - 1) / unit * unit, MADV_HUGEPAGE); /* a refusal costs speed only */
-#endif
-    return p;
-}
-
 static void *zeroed(size_t bytes)
 {
-    void *p = uncleared(bytes);
+    void *p = graph_allocate(bytes);
 
     if (p)
         memset(p, 0, bytes);
@@ -463,7 +449,7 @@ static int allocate_memory(plan *p, err *e)
     shared = line_up(shared);
     size_t scratch_bytes = g->scratch_size * sizeof(float) * (size_t)team_threads(g->team);
     g->memory_size = total + scratch_bytes + shared * sizeof(float) + 64;
-    g->memory = uncleared(g->memory_size);
+    g->memory = graph_allocate(g->memory_size);
     if (!g->memory)
         return err_nomem(e);
     g->scratch = (float *)(g->memory + total);

@@ -1,6 +1,7 @@
 """PyTorch's side of tests/bench/engine.sh: the same networks, sizes, batches and optimiser.
 
     engine.py NETWORK train|infer STEPS channels_last|contiguous THREADS
+    engine.py NETWORK export FILE       for tests/bench/onnxruntime.js; prints batch and size
 """
 import os
 import resource
@@ -50,8 +51,14 @@ def network(name):
     return torchvision.models.resnet50(num_classes=10), 224, 8
 
 
-name, mode, steps, layout, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
 torch.manual_seed(0)
+if sys.argv[2] == "export":
+    model, size, batch = network(sys.argv[1])
+    torch.onnx.export(model.eval(), torch.zeros(batch, 3, size, size), sys.argv[3], opset_version=11)
+    print(batch, size)
+    sys.exit()
+
+name, mode, steps, layout, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
 torch.set_num_threads(threads)
 model, size, batch = network(name)
 x, y = torch.randn(batch, 3, size, size), torch.arange(batch) % 10

@@ -183,7 +183,7 @@ static conv *new_conv(const graph *g, const vertex *v, const vertex *x, bool win
 {
     size_t head = line_up((sizeof(conv) + sizeof(float) - 1) / sizeof(float)), bias = line_up((size_t)v->blocks * g->k->lanes);
     size_t folded = g->use != GRAPH_INFER ? 0 : winograd ? winograd_weights_size(g, v, x) : g->params[v->param[0]].info.count;
-    conv *c = aligned_alloc(64, (head + bias + line_up(folded)) * sizeof(float));
+    conv *c = graph_allocate((head + bias + line_up(folded)) * sizeof(float));
 
     if (!c)
         return NULL;
