@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-const export_format *const export_formats[] = {&export_npz, &export_npy, &export_tsv, &export_safetensors, &export_onnx, NULL};
+const export_format *const export_formats[] = {
+    &export_npz, &export_npy, &export_tsv, &export_tar, &export_safetensors, &export_onnx, NULL,
+};
 
 const export_format *export_find(const char *name)
 {

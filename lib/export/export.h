@@ -51,6 +51,6 @@ int export_history(header *h, const export_file *f, err *e);
 
 /* ---- The rows ---- */
 
-extern const export_format export_npz, export_npy, export_tsv, export_safetensors, export_onnx;
+extern const export_format export_npz, export_npy, export_tsv, export_tar, export_safetensors, export_onnx;
 
 #endif

@@ -26,6 +26,26 @@ is 'key index' 'columns to cut' "head -n 1 e.tsv | cut -f 1,2 | tr '\t' ' '"
 ok 'awk between two pipes' "ssl-convert --to tsv <e.ssl | awk 'NR == 1 || NR % 2' | ssl-convert - | ssl-show --check"
 ok 'images, too' 'ssl-load photos --size 8 >i.ssl && ssl-convert i.ssl -o i.npz && ssl-convert i.npz >i2.ssl'
 is "$(digest i.ssl)" 'come back' 'digest i2.ssl'
+ok 'images as files' 'ssl-convert i.ssl -o i.tar && ssl-load i.tar >i3.ssl'
+if /usr/bin/python3 -c 'import msgpack, numpy' 2>/dev/null; then
+    cat >pixels.py <<'END'
+import sys
+from ssl_stream import Reader
+for s in sorted(Reader(sys.stdin.buffer), key=lambda s: s["key"].rsplit(".", 1)[0]):
+    print(s["key"].rsplit(".", 1)[0], s.get("split"), s.get("class"), s["image"].tobytes().hex())
+END
+    pixels="PYTHONPATH=$SRC/examples/python PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 pixels.py"
+    ok 'their pixels' "$pixels <i.ssl >there && $pixels <i3.ssl >back"
+    same there back 'are the same, and so are keys, splits and classes'
+else
+    skip 'the pixels of files' 'python3-msgpack and python3-numpy are not installed'
+fi
+ok 'a folder, by tar' 'mkdir unpacked && ssl-convert -t tar <i.ssl | tar x -C unpacked && ssl-load unpacked | ssl-show --check >back.txt'
+is "$(ssl-show --check i.ssl | grep '^samples')" 'holds them all' "grep '^samples' back.txt"
+long=$(printf '%060d/' 1 2 3)
+ok 'long names' "mkdir -p far/$long && cp $SRC/tests/files/good-rgb.png far/${long}x.png && ssl-load far | ssl-convert -t tar >far.tar"
+is "${long}x.png" 'by pax' 'tar tf far.tar'
+ok 'read here, too' "ssl-load far.tar | ssl-show | grep -q 'key ${long}x'"
 ok 'one array' 'ssl-convert e.ssl -o e.npy && ssl-convert e.npy >e.back'
 prints '^fields +key:str +index:int +embedding:<f4\[768\]' 'is numbered' 'ssl-show e.back'
 ok 'a model to safetensors' 'ssl-convert m.model -o m.safetensors && ssl-convert m.safetensors -o m2.model'
@@ -59,6 +79,7 @@ exits 3 'a model in a table' 'ssl-convert m.model -o m.npz'
 exits 3 'images in lines' 'ssl-convert i.ssl -o i.tsv'
 says "'image' has 3 dimensions, and a line has one; write npz" 'which says why' 'ssl-convert i.ssl -o i.tsv'
 exits 3 'images of many sizes' 'ssl-load photos | ssl-augment resize:30,p=0.5 | ssl-convert -o x.npz'
+exits 3 'embeddings as pictures' 'ssl-convert e.ssl -o e.tar'
 exits 3 'embeddings as a network' 'ssl-convert e.ssl -o e.onnx'
 ok 'and no file is left' '[ ! -e x.npz ] && [ ! -e m.npz ] && [ ! -e i.tsv ] && [ ! -e e.onnx ]'
 exits 3 'a truncated stream' 'head -c 3000 e.ssl | ssl-convert -o x.npz'
