@@ -668,10 +668,29 @@ void conv2d_backward(graph *g, op *o, int n)
         backward_data(g, o, rows);
 }
 
-/* ---- Reference ----------------------------------------------------------------------------- */
+/* ---- Reference: of the panels here, of winograd.c and of stem.c ------------------------------ */
 
 /* Calls for each pair of an output and an input element that a weight connects. */
-#define EACH_PRODUCT(o, yi, xi, wi, statement)                                                                 do {                                                                                                           const vertex *v_ = (o)->v, *x_ = (o)->in[0];                                                               int H_ = x_->H ? x_->H : 1, W_ = x_->W ? x_->W : 1, K_ = v_->kernel;                                       int P_ = v_->pixels, Wo_ = v_->W ? v_->W : 1;                                                              for (int n_ = 0; n_ < (o)->n; n_++)                                                                            for (int k_ = 0; k_ < v_->C; k_++)                                                                             for (int p_ = 0; p_ < P_; p_++)                                                                                for (int c_ = 0; c_ < x_->C; c_++)                                                                             for (int t_ = 0; t_ < K_ * K_; t_++) {                                                                         int iy_ = p_ / Wo_ * v_->stride + t_ / K_ - v_->pad;                                                       int ix_ = p_ % Wo_ * v_->stride + t_ % K_ - v_->pad;                                                       if (iy_ < 0 || iy_ >= H_ || ix_ < 0 || ix_ >= W_)                                                              continue;                                                                                              size_t yi = ((size_t)n_ * v_->C + k_) * P_ + p_;                                                           size_t xi = (((size_t)n_ * x_->C + c_) * H_ + iy_) * W_ + ix_;                                             size_t wi = ((size_t)k_ * x_->C + c_) * K_ * K_ + t_;                                                      statement;                                                                                             }                                                                                      } while (0)
+#define EACH_PRODUCT(o, yi, xi, wi, statement)                                             \
+    do {                                                                                   \
+        const vertex *v_ = (o)->v, *x_ = (o)->in[0];                                       \
+        int H_ = x_->H ? x_->H : 1, W_ = x_->W ? x_->W : 1, K_ = v_->kernel;               \
+        int P_ = v_->pixels, Wo_ = v_->W ? v_->W : 1;                                      \
+        for (int n_ = 0; n_ < (o)->n; n_++)                                                \
+            for (int k_ = 0; k_ < v_->C; k_++)                                             \
+                for (int p_ = 0; p_ < P_; p_++)                                            \
+                    for (int c_ = 0; c_ < x_->C; c_++)                                     \
+                        for (int t_ = 0; t_ < K_ * K_; t_++) {                             \
+                            int iy_ = p_ / Wo_ * v_->stride + t_ / K_ - v_->pad;           \
+                            int ix_ = p_ % Wo_ * v_->stride + t_ % K_ - v_->pad;           \
+                            if (iy_ < 0 || iy_ >= H_ || ix_ < 0 || ix_ >= W_)              \
+                                continue;                                                  \
+                            size_t yi = ((size_t)n_ * v_->C + k_) * P_ + p_;               \
+                            size_t xi = (((size_t)n_ * x_->C + c_) * H_ + iy_) * W_ + ix_; \
+                            size_t wi = ((size_t)k_ * x_->C + c_) * K_ * K_ + t_;          \
+                            statement;                                                     \
+                        }                                                                  \
+    } while (0)
 
 void conv2d_reference_forward(const ref_op *o)
 {

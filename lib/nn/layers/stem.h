@@ -1,7 +1,8 @@
 /*
  * The first convolution: of the caller's plain (N, C, H, W) input with few
  * channels, which blocks would pad several times over. Its weights are
- * LAYOUT_PLAIN. conv2d.c decides and calls.
+ * LAYOUT_PLAIN. conv2d.c decides and calls, and ends with the naive loops that
+ * this is held to.
  */
 #ifndef NN_LAYERS_STEM_H
 #define NN_LAYERS_STEM_H

@@ -2,7 +2,10 @@
  * 3x3 convolutions of padding 1 and stride 1, by Winograd's F(4x4, 3x3), or
  * stride 2, by its polyphase form, in all three passes. conv2d.c decides and
  * calls; the transforms are in kernels/winograd.h and kernels/polyphase.h, with
- * the papers.
+ * the papers. The naive loops that they are held to end conv2d.c.
+ *
+ * forward (N, C, H, W) -> (N, K, H', W'), data (N, K, H', W') -> (N, C, H, W),
+ * weights both -> (K, C, 3, 3).
  */
 #ifndef NN_LAYERS_WINOGRAD_H
 #define NN_LAYERS_WINOGRAD_H
