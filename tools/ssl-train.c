@@ -25,7 +25,7 @@ enum { ESTIMATE_BATCHES = 100 };
 
 static struct {
     const char *encoder, *stem, *projector, *optimizer, *schedule, *init, *init_parts, *checkpoint, *log, *output, *input, *preview, *monitor;
-    int64_t width, batch, steps, warmup, checkpoint_every, log_every, preview_every, monitor_every, threads, seed;
+    int64_t width, batch, steps, warmup, checkpoint_every, log_every, preview_every, monitor_every, chunk, threads, seed;
     double lr, momentum, weight_decay;
     bool resume, no_bn_estimate, profile;
     opt_list set;
@@ -194,6 +194,8 @@ static value *parameters(const run *r)
     value_set(v, "steps", t->sched.steps < 0 ? value_nil() : value_int(t->sched.steps));
     if (o.steps != 0) {
         value_set(v, "batch", value_int(o.batch));
+        if (o.chunk)
+            value_set(v, "chunk", value_int(o.chunk));
         value_set(v, "optimizer", params_text(t->opt.type->name, t->opt.params));
         value_set(v, "schedule", schedule_text(&t->sched));
         value_set(v, "warmup", value_int(t->sched.warmup));
@@ -258,6 +260,7 @@ static int set_up(run *r, err *e)
              o.projector ? o.projector : r->tr.obj.type ? r->tr.obj.type->projector : "none");
     r->tr.seed = o.seed >= 0 ? (uint64_t)o.seed : r->h.seed;
     r->estimate = o.steps == 0 && r->in && !o.no_bn_estimate && !o.init;
+    r->tr.chunk = o.steps == 0 ? 0 : (int)o.chunk;
     if (plan_steps(r, e) || describe(r, e) ||
         trainer_start(&r->tr, r->shape, r->size, r->in ? reader_header(r->in)->distinct : -1, (int)o.threads, e))
         return -1;
@@ -706,6 +709,7 @@ int main(int argc, char **argv)
         {0, "init-parts", OPT_STRING, &o.init_parts, "PARTS", "encoder, encoder+heads, or all: the optimiser's state too\n(default encoder)", 0, 0},
         {0, NULL, OPT_SECTION, NULL, NULL, "Optimisation:", 0, 0},
         {'b', "batch", OPT_INT, &o.batch, "N", "source images in a step (default 128)", 1, 1 << 20},
+        {0, "chunk", OPT_INT, &o.chunk, "N", "compute so many of them at a time, to save memory, and the loss of\nall together (default: the batch)", 1, 1 << 20},
         {0, "optimizer", OPT_STRING, &o.optimizer, "NAME", "sgd, adamw or lars, with parameters as in sgd:nesterov=0\n(default sgd)", 0, 0},
         {0, "lr", OPT_DOUBLE, &o.lr, "X", "learning rate (default: the optimiser's)", 0, 1e6},
         {0, "momentum", OPT_DOUBLE, &o.momentum, "X", "momentum of sgd and lars (default 0.9)", 0, 1},

@@ -48,6 +48,7 @@ void graph_free(graph *g)
     if (!g)
         return;
     team_free(g->team);
+    gather_free(g);
     for (int i = 0; i < g->count; i++) {
         free(g->vertices[i].name);
         free(g->vertices[i].plain_value);
@@ -681,6 +682,7 @@ int graph_forward(graph *g, int n, graph_mode mode, err *e)
     for (int i = 0; i < g->count; i++)
         if (g->vertices[i].live && n % g->vertices[i].div)
             return err_set(e, ERR_RUN, "%d rows are no multiple of %d", n, g->vertices[i].div);
+    g->showing_whole = false;
     g->rows = n;
     g->mode = g->use == GRAPH_INFER ? GRAPH_MODE_EVAL : mode;
 
@@ -707,6 +709,8 @@ const float *graph_value(graph *g, node x)
     vertex *v = &g->vertices[x];
     int rows = graph_rows(g, x, g->rows);
 
+    if (g->showing_whole)
+        return g->whole[x].value;
     if (!v->plain_value)
         return value_of(g, x);
     if (v->layer != &layer_input && !v->plain_fresh && rows > 0)
@@ -719,6 +723,8 @@ float *graph_grad(graph *g, node x)
 {
     vertex *v = &g->vertices[x];
 
+    if (g->showing_whole)
+        return grad_of(g, x) || v->plain_grad ? g->whole[x].grad : NULL;
     return v->plain_grad ? v->plain_grad : grad_of(g, x);
 }
 

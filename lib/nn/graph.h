@@ -149,6 +149,19 @@ int graph_backward(graph *g, err *e);
 void graph_want_input_grad(graph *g, node x);
 const float *graph_input_grad(graph *g, node x);
 
+/*
+ * A batch larger than planned, in chunks, for a loss that needs all of its outputs at once. Begin with the rows of the
+ * whole (no more than the first time). Then for each chunk graph_forward() and graph_gather() its outputs from row
+ * `first` on. After graph_show_gathered(), graph_value() and graph_grad() are of the whole, until the next pass; the
+ * loss fills the gradients. Then for each chunk, its input written anew, graph_replay() repeats the forward pass,
+ * leaving the running statistics alone, and puts its part of the gradients in place for graph_backward(), whose results
+ * the caller adds up. Exact: batch statistics aside, which are those of the chunk, the sum is the whole's gradient.
+ */
+int graph_gather_begin(graph *g, int rows, err *e);
+void graph_gather(graph *g, int first);
+void graph_show_gathered(graph *g);
+int graph_replay(graph *g, int first, int n, err *e);
+
 /* Jobs of a loss on the engine's threads: fn(arg, job, thread) for each job, thread below graph_threads(); see team.h. */
 void graph_run(graph *g, int jobs, void (*fn)(void *arg, int job, int thread), void *arg);
 int graph_threads(const graph *g);

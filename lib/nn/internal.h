@@ -122,6 +122,12 @@ struct graph {
     int estimates; /* ESTIMATE passes since graph_reset_stats() */
     err *run_error;
 
+    /* graph_gather_begin() and so on: the outputs of all chunks, plain. */
+    struct { float *value, *grad; } *whole; /* [count] */
+    int whole_rows;      /* that there is room for, at the input */
+    bool showing_whole;
+    float *kept_states;
+
     bool profiling;
     layer_report *reports;
     int report_count;
@@ -140,6 +146,7 @@ double op_begin(const graph *g);
 void op_end(graph *g, const op *o, int pass, double begin);
 
 int graph_compile_plan(graph *g, err *e);
+void gather_free(graph *g);
 
 /* At least `bytes`, aligned for any vector, for free(); not cleared. */
 void *graph_allocate(size_t bytes);

@@ -70,6 +70,7 @@ typedef struct objective_type {
     const param *params;       /* overridden by the header, then by --set */
     const batch_field *fields; /* NULL-ended; in this order in batch.field */
     const char *projector;     /* the default one: "none", "256-128" */
+    bool chunks;               /* reads of the network only graph_value(), so that a batch may be computed in chunks */
 
     /* Take what the header's map says beyond the parameters ("classes"); ERR_INPUT. */
     int (*configure)(objective *o, const value *declared, err *e);

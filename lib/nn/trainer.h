@@ -26,7 +26,9 @@ typedef struct trainer {
     optimizer opt;
     schedule sched;
     uint64_t seed;
-    int rows;          /* inputs of a full batch */
+    int chunk;         /* source images computed at a time; 0: the whole batch */
+    int rows;          /* inputs computed at a time */
+    float *sum;        /* with chunks: the gradients of those before; owned */
 
     int64_t step;      /* steps taken */
     int64_t next_pos;  /* of the first sample not used yet */

@@ -32,6 +32,18 @@ ok "four views" "ssl-augment --views 4 @simclr-cifar:16 <images.ssl | ssl-pretex
 ok "interrupted" "head -c 60000 ex.ssl | $small --batch 4 --checkpoint k --checkpoint-every 2 -o c.model; [ ! -e c.model ] && [ -s k ]"
 ok "and resumed" "$small --batch 4 --checkpoint k --checkpoint-every 2 --resume -o c.model <ex.ssl && $small --batch 4 -o d.model <ex.ssl"
 same c.model d.model "it ends where an unbroken run ends"
+# A batch in chunks.
+ok "chunks" "$small --chunk 5 --log log --log-every 1 -o c.model <ex.ssl"
+prints 'chunk=5' "are recorded, for batch statistics are theirs" "ssl-show c.model"
+ok "again" "$small --chunk 5 -o d.model <ex.ssl"
+same c.model d.model "the same bits"
+ok "interrupted and resumed" "rm -f k; head -c 60000 ex.ssl | $small --batch 8 --chunk 3 --checkpoint k --checkpoint-every 1 -o e.model; [ ! -e e.model ] && [ -s k ] &&
+    $small --batch 8 --chunk 3 --checkpoint k --checkpoint-every 1 --resume -o e.model <ex.ssl && $small --batch 8 --chunk 3 -o f.model <ex.ssl"
+same e.model f.model "ends where an unbroken run ends"
+ok "with a monitor" "ssl-load photos --size 16 >mon.ssl; $small --chunk 5 --monitor mon.ssl --monitor-every 1 --log l2 --log-every 1 -o d.model <ex.ssl"
+same c.model d.model "which changes nothing"
+ok "nor the log" "grep -v monitor l2 | sed 's/, \"images_per.*//' >1; sed 's/, \"images_per.*//' log >2; cmp 1 2"
+exits 2 "an objective that cannot" "ssl-pretext inpaint <images.ssl | ssl-train -q --encoder convnet --width 4 --batch 8 --chunk 4 -o d.model"
 ok "the encoder embeds" "ssl-load photos --size 16 | ssl-embed -m a.model | ssl-show --check"
 
 # Given vectors: identical ones cost ln(2N - 1), whatever the temperature; opposite pairs in one dimension have

@@ -198,6 +198,7 @@ const objective_type objective_classify = {
     .params = params,
     .fields = fields,
     .projector = "none",
+    .chunks = true,
     .configure = configure,
     .build = build,
     .check = check,

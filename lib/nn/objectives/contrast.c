@@ -233,6 +233,7 @@ const objective_type objective_contrast = {
     .params = params,
     .fields = fields,
     .projector = "512-128",
+    .chunks = true,
     .configure = configure,
     .build = build,
     .start = start,

@@ -472,6 +472,7 @@ const objective_type objective_nce_bank = {
     .params = params,
     .fields = fields,
     .projector = "128",
+    .chunks = true,
     .configure = configure,
     .build = build,
     .start = start,
