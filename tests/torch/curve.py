@@ -4,7 +4,8 @@ ResNet-10 of width 16 on CIFAR-10's classes, 32 px, batches of 64. For each seed
 ssl-train and PyTorch start from the same weights and see the same examples.
 Rounding soon takes two such runs apart, so what is compared is the loss
 averaged over 20 steps: ours may differ from PyTorch's, seed by seed, by less
-than PyTorch's own runs differ among seeds.
+than PyTorch's own runs differ among seeds. The first losses, before that, are
+equal.
 """
 import json
 import os
@@ -87,13 +88,18 @@ def main():
             shell(f"ssl-train -q --seed {seed} --log {d}/log --log-every 1 -o {d}/model {common}")
             ours.append([json.loads(line)["loss"] for line in open(f"{d}/log")])
             torchs.append(theirs({s["key"]: s[s["key"]] for s in Reader(open(f"{d}/start", "rb"))}, x, y))
-    ours, torchs = (np.array(v).reshape(len(SEEDS), -1, WINDOW).mean(2) for v in (ours, torchs))
-    spread, apart = torchs.max(0) - torchs.min(0), np.abs(ours - torchs).mean(0)
-    print("curve: steps     ours " + " " * 14 + "PyTorch" + " " * 13 + "apart  PyTorch's spread")
-    for i in range(len(spread)):
+    ours, torchs = np.array(ours), np.array(torchs)
+    first = np.abs(ours - torchs)[:, :3].max()
+    ours, torchs = (v.reshape(len(SEEDS), -1, WINDOW).mean(2) for v in (ours, torchs))
+    # Three runs say little about one window: the spread is the mean of all windows'.
+    spread, apart = (torchs.max(0) - torchs.min(0)).mean(), np.abs(ours - torchs).mean(0)
+    print("curve: steps     ours" + " " * 15 + "PyTorch" + " " * 12 + "apart")
+    for i, d in enumerate(apart):
         print(f"curve: {WINDOW * i + 1:3}-{WINDOW * (i + 1):3}  " + " ".join(f"{v:.3f}" for v in ours[:, i]) + "  "
-              + " ".join(f"{v:.3f}" for v in torchs[:, i]) + f"  {apart[i]:.4f}  {spread[i]:.4f}{'' if apart[i] <= spread[i] else '  FAIL'}")
-    return bool((apart > spread).any() or ours[:, -1].mean() > 0.9 * ours[:, 0].mean())
+              + " ".join(f"{v:.3f}" for v in torchs[:, i]) + f"  {d:.4f}{'' if d <= spread else '  FAIL'}")
+    print(f"curve: PyTorch's spread {spread:.4f}, ours apart by {apart.max():.4f} at most; the first three losses by {first:.1e}"
+          f"{'' if first < 1e-3 else '  FAIL'}")
+    return bool((apart > spread).any() or first >= 1e-3 or ours[:, -1].mean() > 0.9 * ours[:, 0].mean())
 
 
 sys.exit(main())
