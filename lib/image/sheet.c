@@ -1,6 +1,7 @@
 #include "image/sheet.h"
 
 #include "base/format.h"
+#include "image/encode.h"
 #include "image/example.h"
 #include "image/resize.h"
 #include "image/text.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vips/vips.h>
 
 enum {
     MARGIN = 28,    /* round the page */
@@ -563,28 +563,6 @@ out:
     return rc;
 }
 
-static int png(const image *page, buf *out, err *e)
-{
-    void *p = NULL;
-    size_t n = 0;
-    int rc = -1;
-    VipsImage *im = NULL;
-
-    if (VIPS_INIT("ssl-tools"))
-        return err_set(e, ERR_RUN, "cannot start libvips");
-    im = vips_image_new_from_memory(page->p, image_bytes(page), page->w, page->h, 3, VIPS_FORMAT_UCHAR);
-    if (!im || vips_pngsave_buffer(im, &p, &n, NULL)) {
-        err_set(e, ERR_RUN, "cannot make the PNG: %.200s", vips_error_buffer());
-        vips_error_clear();
-    } else {
-        rc = buf_add(out, p, n, e);
-    }
-    g_free(p);
-    if (im)
-        g_object_unref(im);
-    return rc;
-}
-
 int sheet_png(sheet *s, buf *out, bool *text, err *e)
 {
     image page = {0};
@@ -606,7 +584,7 @@ int sheet_png(sheet *s, buf *out, bool *text, err *e)
         draw_card(&p, &s->cards[i], &l, MARGIN + i % l.across * (l.card_w + CARD_GAP_X),
                   MARGIN + l.head_h + i / l.across * (l.card_h + CARD_GAP_Y));
     *text = p.works;
-    rc = png(&page, out, e);
+    rc = image_png(&page, out, e);
 out:
     image_free(&page);
     return rc;
