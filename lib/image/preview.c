@@ -18,6 +18,7 @@ static int make_header(header *to, const header *h, err *e)
 
     if (header_init(to, KIND_EXAMPLES, e))
         return -1;
+    value_free(to->history);
     to->history = value_copy(h->history);
     if (h->history && value_failed(to->history))
         return err_nomem(e);
