@@ -99,8 +99,8 @@ untrained() { # SEED
 
 # RESULTS.md, of all that there is.
 tabulated() {
-    RESULTS=$RESULTS "$here/tabulate" >"$OUT/RESULTS.md"
-    mv "$OUT/RESULTS.md" "${RESULTS%/*}/RESULTS.md"
+    RESULTS=$RESULTS "$here/tabulate" >"${RESULTS%/*}/RESULTS.md.new"
+    mv "${RESULTS%/*}/RESULTS.md.new" "${RESULTS%/*}/RESULTS.md"
     cat "${RESULTS%/*}/RESULTS.md"
 }
 

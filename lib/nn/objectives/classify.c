@@ -108,8 +108,9 @@ static int build(objective *o, graph *g, const objective_nodes *at, const batch_
     if (shape && shape->P % c->concat)
         return err_set(e, ERR_INPUT, "classify: %d inputs an image cannot be put side by side by %d", shape->P, c->concat);
     if (shape && shape->dims[TARGET][0] != (int64_t)(shape->P / c->concat) * c->heads)
-        return err_set(e, ERR_INPUT, "classify: %d inputs an image and %d heads need %lld targets, not %lld", shape->P, c->heads,
-                       (long long)(shape->P / c->concat) * c->heads, (long long)shape->dims[TARGET][0]);
+        return err_set(e, ERR_INPUT, "classify: %d inputs an image need %lld targets%s, not %lld", shape->P,
+                       (long long)(shape->P / c->concat) * c->heads, c->heads > 1 ? ", one for each head" : "",
+                       (long long)shape->dims[TARGET][0]);
     if (shape && shape->bytes[WEIGHT] && shape->dims[WEIGHT][0] != shape->dims[TARGET][0])
         return err_set(e, ERR_INPUT, "classify: the field 'weight' should be as long as 'target'");
     add_heads(c, g, trunk(c, g, at->z));
