@@ -7,6 +7,7 @@
 #     TRAIN    further options of ssl-train
 #     EPOCHS   of pretraining
 #     PROBE    further options of ssl-probe
+#     CLUSTERS how many clusters of k-means are compared with the classes; none if empty
 #
 # (LOAD ... EPOCHS only where the environment has not), and ends with `cifar10 "$@"`, given seeds.
 # Each seed's measurements, of the pretrained encoder, of the same one with random weights, and of
@@ -27,6 +28,7 @@ RESULTS=${RESULTS:-$here/results}
 ENCODER=${ENCODER:-resnet10}
 WIDTH=${WIDTH:-16}
 PROBE=${PROBE-}
+CLUSTERS=${CLUSTERS-}
 HELD=${HELD:-10000}
 
 examples() { # SEED
@@ -50,10 +52,19 @@ best_layer() { # MODEL
 
 # measure SEED PRETRAINING ENCODER SECONDS PRETEXT MODEL [LAYER]: the probe's lines, with what was measured in front.
 measure() {
-    ssl-load -q $CIFAR10 $LOAD | ssl-embed -q -m "$6" ${7:+--layer "$7"} | ssl-probe -q -k 20 $PROBE -o "$OUT/probe.tsv"
+    ssl-load -q $CIFAR10 $LOAD | ssl-embed -q -m "$6" ${7:+--layer "$7"} >"$OUT/embeddings"
+    ssl-probe -q -k 20 $PROBE -o "$OUT/probe.tsv" "$OUT/embeddings"
+    : >"$OUT/clusters.tsv"
+    [ -z "$CLUSTERS" ] || ssl-cluster -q -k "$CLUSTERS" --report "$OUT/clusters.tsv" <"$OUT/embeddings" >"$OUT/clusters"
     awk -F '\t' -v OFS='\t' -v front="cifar10	$2	$3	$EPOCHS	$1	$4	$5	${7:--}" '
-    NR == 1 { for (i = 1; i <= NF; i++) c[$i] = i; next }
-    !/^#/ { print front, $c["method"], $c["setting"] ($c["labels"] == "all" ? "" : ", " $c["labels"] " labels a class"), $c["accuracy"], $c["low"], $c["high"], $c["n_test"], $c["history"], $c["digest"] }' "$OUT/probe.tsv"
+    FNR == 1 { for (i = 1; i <= NF; i++) c[$i] = i; next }
+    /^#/ { next }
+    FILENAME ~ /probe[.]tsv$/ { of = $c["history"] OFS $c["digest"]; print front, $c["method"], $c["setting"] ($c["labels"] == "all" ? "" : ", " $c["labels"] " labels a class"), $c["accuracy"], $c["low"], $c["high"], $c["n_test"], of, "-"; next }
+    {   # All images, whatever their split: no label was used. Wilson'\''s interval.
+        n = $c["labelled"]; p = $c["matched"]; z = 1.959964
+        middle = (p + z * z / 2 / n) / (1 + z * z / n); half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / 4 / n / n)
+        printf "%s\tclusters\tk=%d\t%.2f\t%.2f\t%.2f\t%d\t%s\t%.4f\n", front, $c["clusters"], 100 * p, 100 * (middle - half), 100 * (middle + half), n, of, $c["nmi"]
+    }' "$OUT/probe.tsv" "$OUT/clusters.tsv"
 }
 
 # The seconds of a training on a free machine, whatever else this one had to do meanwhile: its images at
@@ -72,7 +83,7 @@ pretext() {
         print a == "" ? l : a }'
 }
 
-heading='data\tpretraining\tencoder\tepochs\tseed\ttrain_seconds\tpretext\tlayer\tmethod\tsetting\taccuracy\tlow\thigh\tn_test\thistory\tdigest\n'
+heading='data\tpretraining\tencoder\tepochs\tseed\ttrain_seconds\tpretext\tlayer\tmethod\tsetting\taccuracy\tlow\thigh\tn_test\thistory\tdigest\tnmi\n'
 
 # pretrain NAME SEED: the model $OUT/NAME.SEED.model.
 pretrain() {
