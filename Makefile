@@ -31,7 +31,7 @@ PACKAGES ?= $(DEB_BUILD) $(DEB_TEST)
 FLAVOUR ?= release
 B        = build/$(FLAVOUR)
 
-LAYERS   = base stream image data pretext nn eval export
+LAYERS   = base stream image data pretext nn eval export plot
 LIB_SRC := $(foreach l,$(LAYERS),$(wildcard lib/$(l)/*.c) $(wildcard lib/$(l)/*/*.c))
 LIB_OBJ  = $(LIB_SRC:%.c=$(B)/%.o)
 TOOLS   := $(patsubst tools/%.c,%,$(wildcard tools/ssl-*.c))

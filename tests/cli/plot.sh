@@ -1,0 +1,74 @@
+# ssl-plot: each picture from real output, bad inputs, options of other pictures.
+. "$(dirname "$0")/lib.sh"
+. "$SRC/tests/cli/fixtures"
+
+photographs photos
+# well FILE: an SVG file that an XML parser takes.
+well() {
+    if [ -x /usr/bin/python3 ]; then
+        ok "$1 is XML" "/usr/bin/python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' $1"
+    else
+        prints '^</svg>$' "$1 is whole" "tail -n 1 $1"
+    fi
+}
+
+# ---- curves
+ok 'a log' 'ssl-load photos --split train --size 16 --epochs 4 --shuffle | ssl-pretext rotate |
+    ssl-train -q --encoder convnet --width 4 --batch 8 --log-every 1 --log rot.log -o rot.model'
+ok 'curves' 'ssl-plot curves rot.log -o rot.svg'
+well rot.svg
+prints '>Loss<' 'a panel for the loss' 'cat rot.svg'
+is '' 'none for what is not there' 'grep kNN rot.svg || true'
+ok 'from standard input' 'ssl-plot curves <rot.log >stdin.svg'
+same rot.svg stdin.svg 'one log needs no name'
+ok 'as PNG' 'ssl-plot curves rot.log --width 300 --scale 1 -o rot.png'
+is 'PNG' 'it is one' 'head -c 4 rot.png | tail -c 3'
+ok 'two' 'ssl-plot curves rot.log rot.log --labels "one,<&two>" --title "5 > 4" --smooth 3 --log-scale --x images -o two.svg'
+well two.svg
+prints '#60;#?|&#60;&#38;two&#62;' 'names are escaped' 'cat two.svg'
+ok 'a knn line' 'cp rot.log knn.log && echo "{\"step\": 3, \"monitor_knn\": 0.25}" >>knn.log && ssl-plot curves knn.log --panels knn,loss -o knn.svg'
+prints '>kNN accuracy' 'has its panel' 'cat knn.svg'
+ok 'a log that is being written' 'printf "{\"step\": 99, \"lo" | cat rot.log - >part.log && ssl-plot curves part.log >part.svg'
+same rot.svg part.svg 'is drawn as far as it goes'
+ok 'repeated steps' 'cat rot.log rot.log >twice.log && ssl-plot curves twice.log >twice.svg'
+same rot.svg twice.svg 'count once'
+exits 3 'no log' 'echo hello | ssl-plot curves'
+says "'-', line 1" 'names the line' 'echo hello | ssl-plot curves'
+exits 3 'another log' 'echo "{\"a\": 1}" | ssl-plot curves'
+exits 3 'an empty one' 'ssl-plot curves /dev/null'
+exits 3 'a panel that no log has' 'ssl-plot curves rot.log --panels colour'
+exits 3 'a file that is not there' 'ssl-plot curves absent.log; test $? = 1 && exit 3'
+
+# ---- bars
+ok 'tables' 'ssl-load photos --size 16 >i.ssl && ssl-embed -q -m rot.model <i.ssl >e.ssl && ssl-embed -q -m pixels <i.ssl >p.ssl &&
+    ssl-probe -q -k 3 e.ssl -o rot.tsv && ssl-probe -q -k 3 p.ssl -o pixels.tsv'
+ok 'bars' 'ssl-plot bars rot.tsv pixels.tsv -o bars.svg'
+well bars.svg
+prints '>pixels<' 'by their files' 'cat bars.svg'
+prints '>knn, k=3<' 'and methods' 'cat bars.svg'
+printf 'data\tpretraining\tencoder\tseed\tmethod\taccuracy\tlow\thigh\n' >many.tsv
+for seed in 1 2 3; do
+    printf 'd\trotation\tr10\t%s\tlinear\t5%s.5\t50\t55\nd\trandom\tr10\t%s\tlinear\t3%s\t30\t35\n' $seed $seed $seed $seed >>many.tsv
+done
+ok 'over seeds' 'ssl-plot bars many.tsv -o many.svg'
+prints '>52.5<' 'means' 'cat many.svg'
+prints 'over the points; points: seeds' 'and what the lines are' 'cat many.svg'
+is '1' 'only some rows' "ssl-plot bars many.tsv --where pretraining=random | grep -c '>3[0-9].[0-9]<'"
+ok 'sorted' 'ssl-plot bars many.tsv --sort --where seed=1 --group pretraining >sorted.svg'
+exits 3 'no such column' 'ssl-plot bars many.tsv --value size'
+exits 3 'no such row' 'ssl-plot bars many.tsv --where seed=9'
+exits 3 'no table' 'ssl-plot bars rot.log'
+exits 3 'a ragged line' "printf 'a\taccuracy\n1\n' | ssl-plot bars"
+says 'line 2.*fewer cells' 'is named' "printf 'a\taccuracy\n1\n' | ssl-plot bars"
+exits 3 'no number' "printf 'a\taccuracy\nx\ty\n' | ssl-plot bars"
+
+# ---- the command line
+exits 2 'no picture' 'ssl-plot'
+says "did you mean 'curves'" 'a near one' 'ssl-plot curve rot.log'
+exits 2 'an option of another' 'ssl-plot bars many.tsv --smooth 3'
+exits 2 'a format that is none' 'ssl-plot curves rot.log -o x.gif'
+exits 2 'labels that do not match' 'ssl-plot curves rot.log --labels a,b'
+ok 'the old file stays' 'echo old >old.svg && ! ssl-plot curves rot.log --panels colour -o old.svg && grep -q old old.svg'
+ok 'a reader that has gone' 'ssl-plot curves rot.log | head -c 10 >head'
+prints '^curves' '--list' 'ssl-plot --list'
+end

@@ -1,0 +1,177 @@
+/* ssl-plot: pictures of logs, results and embeddings. */
+#include "tool.h"
+
+#include "base/io.h"
+#include "base/pool.h"
+#include "image/svg.h"
+#include "plot/plot.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH = 800 };
+
+static plot_request q = {.seed = -1, .perplexity = NAN};
+static const char *output, *to;
+static double scale = NAN;
+static bool html;
+
+static const opt opts[] = {
+    {0, NULL, OPT_SECTION, NULL, NULL, "The picture:", 0, 0},
+    {'o', "output", OPT_STRING, &output, "FILE", "write FILE, as its suffix says (default: standard output)", 0, 0},
+    {'t', "to", OPT_STRING, &to, "FORMAT", "svg or png (default: by the suffix of FILE, or svg)", 0, 0},
+    {0, "title", OPT_STRING, &q.title, "TEXT", "a title", 0, 0},
+    {0, "width", OPT_INT, &q.width, "N", "pixels (default 800)", 200, 8000},
+    {0, "scale", OPT_DOUBLE, &scale, "X", "of a PNG: its pixels to one of --width (default 2)", 0.25, 8},
+    {0, "labels", OPT_STRING, &q.labels, "LIST", "names of the inputs (default: their files')", 0, 0},
+    {0, NULL, OPT_SECTION, NULL, NULL, "curves:", 0, 0},
+    {0, "panels", OPT_STRING, &q.panels, "LIST", "the log's values, such as loss,knn,lr (default: those that are there)", 0, 0},
+    {0, "x", OPT_STRING, &q.x, "NAME", "step or images (default: step)", 0, 0},
+    {0, "smooth", OPT_INT, &q.smooth, "N", "draw means of the last N values", 1, 1e6},
+    {0, "log-scale", OPT_FLAG, &q.log_scale, NULL, "a logarithmic scale for values", 0, 0},
+    {0, NULL, OPT_SECTION, NULL, NULL, "bars:", 0, 0},
+    {0, "value", OPT_STRING, &q.value, "COLUMN", "how long a bar is (default: accuracy)", 0, 0},
+    {0, "group", OPT_STRING, &q.group, "LIST", "columns that tell groups of bars apart (default: data, pretraining\nand encoder; of ssl-probe's tables: the file)", 0, 0},
+    {0, "series", OPT_STRING, &q.series, "LIST", "columns that tell the bars of a group apart (default: method,\nsetting and labels)", 0, 0},
+    {0, "where", OPT_LIST, &q.where, "COLUMN=VALUE", "only such rows; may be given several times", 0, 0},
+    {0, "sort", OPT_FLAG, &q.sort, NULL, "the longest bars first (default: in the order of the rows)", 0, 0},
+    {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
+};
+
+static int list(FILE *f, err *e)
+{
+    (void)e;
+    plot_list(f);
+    return 0;
+}
+
+static int unknown(const char *name, err *e)
+{
+    const char *names[16];
+    int n = 0;
+
+    for (; plot_kinds[n]; n++)
+        names[n] = plot_kinds[n]->name;
+    const char *near = opt_nearest(name, names, n);
+    if (near)
+        return err_set(e, ERR_USAGE, "there is no picture '%s'; did you mean '%s'?", name, near);
+    return err_set(e, ERR_USAGE, "there is no picture '%s'; --list names them", name);
+}
+
+/* ---- Options belong to kinds ------------------------------------------------------------ */
+
+static int misplaced(const plot_kind *k, err *e)
+{
+    const struct { bool given; const char *name, *kinds; } use[] = {
+        {q.panels, "panels", "curves"}, {q.x, "x", "curves"}, {q.smooth, "smooth", "curves"}, {q.log_scale, "log-scale", "curves"},
+        {q.value, "value", "bars"}, {q.group, "group", "bars"}, {q.series, "series", "bars"}, {q.sort, "sort", "bars"},
+        {q.where.n > 0, "where", "bars confusion"}, {q.labels, "labels", "curves bars"},
+    };
+
+    for (size_t i = 0; i < sizeof use / sizeof *use; i++)
+        if (use[i].given && !strstr(use[i].kinds, k->name))
+            return err_set(e, ERR_USAGE, "option '--%s' is not for '%s'", use[i].name, k->name);
+    return 0;
+}
+
+/* "svg", "png" or "html". */
+static int format(const plot_kind *k, const char **f, err *e)
+{
+    const char *dot = output ? strrchr(output, '.') : NULL;
+
+    *f = html ? "html" : to ? to : dot && !strchr(dot, '/') ? dot + 1 : "svg";
+    bool known = strcmp(*f, "svg") == 0 || strcmp(*f, "png") == 0;
+    if (k->page && strcmp(*f, "html") == 0)
+        return 0;
+    if (known)
+        return 0;
+    if (strcmp(*f, "html") == 0)
+        return err_set(e, ERR_USAGE, "'%s' is drawn as svg or png, not as a page", k->name);
+    return err_set(e, ERR_USAGE, "'%s' is no format; there are svg and png%s", *f, k->page ? ", and html" : "");
+}
+
+/* ---- Drawing ------------------------------------------------------------------------------ */
+
+static int draw(const plot_kind *k, const char *form, buf *b, err *e)
+{
+    svg s;
+    double height = 0;
+    int rc;
+
+    if (strcmp(form, "html") == 0)
+        return k->page(&q, b, e);
+    svg_begin(&s, (double)q.width);
+    rc = k->draw(&q, &s, &height, e);
+    if (rc == 0)
+        rc = svg_end(&s, ceil(height), q.title ? q.title : k->help, e);
+    if (rc == 0 && strcmp(form, "png") == 0)
+        rc = svg_png(s.b.p, s.b.n, isnan(scale) ? 2 : scale, b, e);
+    else if (rc == 0)
+        rc = buf_add(b, s.b.p, s.b.n, e);
+    svg_clear(&s);
+    return rc;
+}
+
+static int write_picture(const tool *t, const buf *b, err *e)
+{
+    out o;
+
+    if (tool_out_open(t, &o, output ? output : "-", e))
+        return -1;
+    if (io_write(o.fd, b->p, b->n, e)) {
+        out_abort(&o);
+        return -1;
+    }
+    return out_commit(&o, e);
+}
+
+static void note(void *arg, const char *text)
+{
+    tool_note(arg, "%s", text);
+}
+
+static int run(tool *t, err *e)
+{
+    static const char *const standard[] = {"-"};
+    const plot_kind *k = plot_find(t->operands[0]);
+    const char *form;
+    buf b = {0};
+
+    if (!k)
+        return unknown(t->operands[0], e);
+    if (misplaced(k, e) || format(k, &form, e))
+        return -1;
+    q.inputs = t->n_operands > 1 ? (const char *const *)t->operands + 1 : standard;
+    q.n_inputs = t->n_operands > 1 ? t->n_operands - 1 : 1;
+    q.in_fd = t->in_fd;
+    q.width = q.width ? q.width : WIDTH;
+    q.threads = q.threads ? q.threads : pool_cpus();
+    q.tool = t->name;
+    q.quiet = t->quiet;
+    q.note = note;
+    q.arg = t;
+    int rc = t->dry_run ? 0 : draw(k, form, &b, e);
+    if (rc == 0 && !t->dry_run)
+        rc = write_picture(t, &b, e);
+    buf_free(&b);
+    free(q.where.v);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    tool t = {
+        .name = "ssl-plot",
+        .synopsis = "PICTURE [option ...] [file ...]",
+        .about = "Draw logs, results and embeddings, as SVG or PNG.  PICTURE is one of --list.",
+        .opts = opts,
+        .examples = "  ssl-plot curves simclr.log byol.log -o curves.svg\n"
+                    "  ssl-plot bars pipelines/results/*.tsv -o results.png\n",
+        .min_operands = 1,
+        .max_operands = -1,
+        .run = run,
+        .list = list,
+    };
+    return tool_main(&t, argc, argv);
+}
