@@ -2,7 +2,8 @@
 
 #include "base/pool.h"
 #include "base/rng.h"
-#include "eval/nearest.h"
+#include "eval/panel.h"
+#include "eval/yinyang.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -11,21 +12,29 @@
 
 #define NUDGE (1.0f / 64) /* how far the halves of a split cluster move apart, as part of the distance to its farthest row */
 
+/* The start of k-means++. */
+typedef struct seeding {
+    float *x; /* [m][dim]: the candidates */
+    float *d; /* [m]: squared distance to the nearest chosen one */
+    size_t m;
+    const float *last; /* the one chosen last */
+} seeding;
+
 typedef struct kmeans {
     const float *x;
-    size_t n, dim, K, panels;
+    size_t n, dim, K;
     const kmeans_options *o;
     float *centroids;  /* [K][dim]: the caller's */
     int32_t *assignment;
-    float *packed;     /* [panels][dim][16] */
-    float *offset;     /* [panels 16]: -|c|^2 / 2 */
+    float *before;     /* [K][dim]: the centroids that the bounds are of */
+    yinyang y;
+    seeding start;
     float *value;      /* [n]: x c - |c|^2 / 2 of the nearest */
     float *square;     /* [n]: |x|^2 */
     size_t *begin;     /* [K + 1]: the rows of each cluster in `order` */
     size_t *size;      /* [K]: how many it has, or will have after a split */
     uint32_t *order;   /* [n] */
     int32_t *previous; /* [n] */
-    float **scratch;   /* a worker's [NEAREST_ROWS][dim] */
     double **sums;     /* a worker's [dim] */
     pool *p;
     void (*fn)(struct kmeans *k, size_t job, int worker);
@@ -50,25 +59,7 @@ static void each(kmeans *k, size_t jobs, void (*fn)(kmeans *k, size_t job, int w
 
 static size_t row_jobs(const kmeans *k)
 {
-    return (k->n + NEAREST_ROWS - 1) / NEAREST_ROWS;
-}
-
-/* |x - y|^2, in 16 interleaved sums. */
-static float distance(const float *x, const float *y, size_t dim)
-{
-    float part[16] = {0}, sum = 0;
-    size_t d = 0;
-
-    for (; d + 16 <= dim; d += 16)
-        for (int i = 0; i < 16; i++) {
-            float v = x[d + (size_t)i] - y[d + (size_t)i];
-            part[i] += v * v;
-        }
-    for (; d < dim; d++)
-        part[d % 16] += (x[d] - y[d]) * (x[d] - y[d]);
-    for (int i = 0; i < 16; i++)
-        sum += part[i];
-    return sum;
+    return (k->n + YINYANG_ROWS - 1) / YINYANG_ROWS;
 }
 
 /* ---- The start --------------------------------------------------------------------- */
@@ -93,11 +84,17 @@ static uint32_t *draw_rows(const kmeans *k, size_t m, rng *r, err *e)
     return v;
 }
 
-typedef struct seeding {
-    float *x; /* [m][dim]: the candidates */
-    float *d; /* [m]: squared distance to the nearest chosen one */
-    size_t m;
-} seeding;
+static void approach(kmeans *k, size_t job, int worker)
+{
+    seeding *s = &k->start;
+    size_t end = (job + 1) * YINYANG_ROWS < s->m ? (job + 1) * YINYANG_ROWS : s->m;
+
+    (void)worker;
+    for (size_t i = job * YINYANG_ROWS; i < end; i++) {
+        float d = s->d[i] > 0 ? panel_distance(s->x + i * k->dim, s->last, k->dim) : 0;
+        s->d[i] = d < s->d[i] ? d : s->d[i];
+    }
+}
 
 /* The next one, with a probability in proportion to d; any that is left when all distances are 0. */
 static size_t choose(const seeding *s, rng *r)
@@ -123,35 +120,33 @@ static size_t choose(const seeding *s, rng *r)
 
 static int start_plusplus(kmeans *k, rng *r, err *e)
 {
-    seeding s = {.m = k->n / KMEANS_CANDIDATES < k->K ? k->n : KMEANS_CANDIDATES * k->K};
-    uint32_t *v = draw_rows(k, s.m, r, e);
+    seeding *s = &k->start;
+    s->m = k->n / KMEANS_CANDIDATES < k->K ? k->n : KMEANS_CANDIDATES * k->K;
+    uint32_t *v = draw_rows(k, s->m, r, e);
     int rc = -1;
 
     if (!v)
         return -1;
-    s.x = malloc(s.m * k->dim * sizeof *s.x);
-    s.d = malloc(s.m * sizeof *s.d);
-    if (!s.x || !s.d) {
+    s->x = malloc(s->m * k->dim * sizeof *s->x);
+    s->d = malloc(s->m * sizeof *s->d);
+    if (!s->x || !s->d) {
         err_nomem(e);
         goto out;
     }
-    for (size_t i = 0; i < s.m; i++) {
-        memcpy(s.x + i * k->dim, k->x + v[i] * k->dim, k->dim * sizeof *s.x);
-        s.d[i] = INFINITY;
+    for (size_t i = 0; i < s->m; i++) {
+        memcpy(s->x + i * k->dim, k->x + v[i] * k->dim, k->dim * sizeof *s->x);
+        s->d[i] = INFINITY;
     }
     for (size_t c = 0; c < k->K; c++) {
-        size_t at = c == 0 ? 0 : choose(&s, r);
+        size_t at = c == 0 ? 0 : choose(s, r);
         float *to = k->centroids + c * k->dim;
-        memcpy(to, s.x + at * k->dim, k->dim * sizeof *to);
-        for (size_t i = 0; i < s.m; i++) {
-            float d = s.d[i] > 0 ? distance(s.x + i * k->dim, to, k->dim) : 0;
-            s.d[i] = d < s.d[i] ? d : s.d[i];
-        }
+        s->last = memcpy(to, s->x + at * k->dim, k->dim * sizeof *to);
+        each(k, (s->m + YINYANG_ROWS - 1) / YINYANG_ROWS, approach);
     }
     rc = 0;
 out:
-    free(s.x);
-    free(s.d);
+    free(s->x);
+    free(s->d);
     free(v);
     return rc;
 }
@@ -172,27 +167,16 @@ static int start_random(kmeans *k, rng *r, err *e)
 
 static void pack_panel(kmeans *k, size_t q, int worker)
 {
-    float *to = k->packed + q * k->dim * PANEL_COLUMNS;
-
     (void)worker;
-    for (size_t c = 0; c < PANEL_COLUMNS; c++) {
-        size_t j = q * PANEL_COLUMNS + c;
-        const float *from = k->centroids + j * k->dim;
-        double sum = 0;
-        for (size_t d = 0; j < k->K && d < k->dim; d++) {
-            to[d * PANEL_COLUMNS + c] = from[d];
-            sum += (double)from[d] * from[d];
-        }
-        k->offset[j] = j < k->K ? (float)(-sum / 2) : -INFINITY;
-    }
+    yinyang_pack(&k->y, q, k->centroids);
 }
 
 static void square_rows(kmeans *k, size_t job, int worker)
 {
-    size_t end = (job + 1) * NEAREST_ROWS < k->n ? (job + 1) * NEAREST_ROWS : k->n;
+    size_t end = (job + 1) * YINYANG_ROWS < k->n ? (job + 1) * YINYANG_ROWS : k->n;
 
     (void)worker;
-    for (size_t i = job * NEAREST_ROWS; i < end; i++) {
+    for (size_t i = job * YINYANG_ROWS; i < end; i++) {
         double sum = 0;
         for (size_t d = 0; d < k->dim; d++)
             sum += (double)k->x[i * k->dim + d] * k->x[i * k->dim + d];
@@ -202,21 +186,9 @@ static void square_rows(kmeans *k, size_t job, int worker)
 
 static void assign_rows(kmeans *k, size_t job, int worker)
 {
-    size_t from = job * NEAREST_ROWS, n = k->n - from < NEAREST_ROWS ? k->n - from : NEAREST_ROWS;
-    size_t m = panel_round_up(n, PANEL_ROWS);
-    const float *x = k->x + from * k->dim;
-    int32_t best[NEAREST_ROWS];
-    float value[NEAREST_ROWS];
+    size_t from = job * YINYANG_ROWS, n = k->n - from < YINYANG_ROWS ? k->n - from : YINYANG_ROWS;
 
-    if (m > n) { /* whole tiles */
-        float *padded = k->scratch[worker];
-        memcpy(padded, x, n * k->dim * sizeof *x);
-        memset(padded + n * k->dim, 0, (m - n) * k->dim * sizeof *x);
-        x = padded;
-    }
-    nearest_columns(x, m, k->packed, k->offset, k->panels, k->dim, best, value);
-    memcpy(k->assignment + from, best, n * sizeof *best);
-    memcpy(k->value + from, value, n * sizeof *value);
+    yinyang_assign(&k->y, k->x, from, n, k->assignment, k->value, worker);
 }
 
 /* The rows by cluster, in order within each. */
@@ -238,7 +210,7 @@ static double assign(kmeans *k)
 {
     double sum = 0;
 
-    each(k, k->panels, pack_panel);
+    each(k, k->y.panels, pack_panel);
     each(k, row_jobs(k), assign_rows);
     sort_rows(k);
     for (size_t i = 0; i < k->n; i++) {
@@ -275,7 +247,7 @@ static bool split(kmeans *k, size_t large, size_t empty)
 
     for (size_t i = k->begin[large]; i < k->begin[large + 1]; i++) {
         const float *x = k->x + k->order[i] * k->dim;
-        float d = distance(x, a, k->dim);
+        float d = panel_distance(x, a, k->dim);
         if (d > most) {
             most = d;
             far = x;
@@ -320,9 +292,7 @@ static int allocate(kmeans *k, err *e)
 {
     size_t jobs = row_jobs(k) > k->K ? row_jobs(k) : k->K;
 
-    k->panels = panel_round_up(k->K, PANEL_COLUMNS) / PANEL_COLUMNS;
-    k->packed = calloc(k->panels * k->dim, PANEL_COLUMNS * sizeof *k->packed);
-    k->offset = malloc(k->panels * PANEL_COLUMNS * sizeof *k->offset);
+    k->before = malloc(k->K * k->dim * sizeof *k->before);
     k->value = malloc(k->n * sizeof *k->value);
     k->square = malloc(k->n * sizeof *k->square);
     k->begin = malloc((k->K + 1) * sizeof *k->begin);
@@ -330,17 +300,16 @@ static int allocate(kmeans *k, err *e)
     k->order = malloc(k->n * sizeof *k->order);
     k->previous = malloc(k->n * sizeof *k->previous);
     k->job = malloc(jobs * sizeof *k->job);
-    k->scratch = calloc((size_t)k->o->threads, sizeof *k->scratch);
     k->sums = calloc((size_t)k->o->threads, sizeof *k->sums);
-    if (!k->packed || !k->offset || !k->value || !k->square || !k->begin || !k->size || !k->order || !k->previous ||
-        !k->job || !k->scratch || !k->sums)
+    if (!k->before || !k->value || !k->square || !k->begin || !k->size || !k->order || !k->previous || !k->job || !k->sums)
         return err_nomem(e);
+    if (yinyang_new(&k->y, k->n, k->dim, k->K, k->square, k->o->threads, e))
+        return -1;
     for (size_t i = 0; i < jobs; i++)
         k->job[i] = i;
     for (int i = 0; i < k->o->threads; i++) {
-        k->scratch[i] = malloc(NEAREST_ROWS * k->dim * sizeof **k->scratch);
         k->sums[i] = malloc(k->dim * sizeof **k->sums);
-        if (!k->scratch[i] || !k->sums[i])
+        if (!k->sums[i])
             return err_nomem(e);
     }
     k->p = pool_new(k->o->threads, (int)jobs, work, k, e);
@@ -350,16 +319,11 @@ static int allocate(kmeans *k, err *e)
 static void release(kmeans *k)
 {
     pool_free(k->p);
-    for (int i = 0; i < k->o->threads; i++) {
-        if (k->scratch)
-            free(k->scratch[i]);
-        if (k->sums)
-            free(k->sums[i]);
-    }
-    free(k->scratch);
+    for (int i = 0; k->sums && i < k->o->threads; i++)
+        free(k->sums[i]);
     free(k->sums);
-    free(k->packed);
-    free(k->offset);
+    yinyang_free(&k->y);
+    free(k->before);
     free(k->value);
     free(k->square);
     free(k->begin);
@@ -369,13 +333,20 @@ static void release(kmeans *k)
     free(k->job);
 }
 
-static void iterate(kmeans *k, kmeans_result *r)
+static int iterate(kmeans *k, kmeans_result *r, err *e)
 {
+    memset(k->assignment, 0, k->n * sizeof *k->assignment);
+    yinyang_move(&k->y, NULL, k->centroids);
     r->objective = assign(k);
     for (int t = 0; t < k->o->iterations; t++) {
         memcpy(k->previous, k->assignment, k->n * sizeof *k->previous);
+        memcpy(k->before, k->centroids, k->K * k->dim * sizeof *k->before);
         each(k, k->K, mean_of_cluster);
         int splits = fill_empty(k);
+        /* After the first means the centroids lie where they will lie, roughly. */
+        if (t == 0 && yinyang_regroup(&k->y, k->centroids, e))
+            return -1;
+        yinyang_move(&k->y, k->before, k->centroids);
         r->objective = assign(k);
         r->iterations++;
         r->splits += splits;
@@ -384,6 +355,7 @@ static void iterate(kmeans *k, kmeans_result *r)
         if (splits == 0 && memcmp(k->previous, k->assignment, k->n * sizeof *k->previous) == 0)
             break;
     }
+    return 0;
 }
 
 int kmeans_run(const float *x, size_t n, size_t dim, const kmeans_options *o, float *centroids, int32_t *assignment,
@@ -398,7 +370,7 @@ int kmeans_run(const float *x, size_t n, size_t dim, const kmeans_options *o, fl
         rc = o->start == KMEANS_RANDOM ? start_random(&k, &random, e) : start_plusplus(&k, &random, e);
     if (rc == 0) {
         each(&k, row_jobs(&k), square_rows);
-        iterate(&k, r);
+        rc = iterate(&k, r, e);
     }
     release(&k);
     return rc;

@@ -6,8 +6,9 @@
  * one in two: along the line from its centroid to its farthest row, so that
  * the border runs through the centroid.
  *
- * Exact: every row is compared with every centroid, in float32; means are
- * summed in double. The same bits for any number of threads.
+ * Exact, in float32: each row goes to the nearest centroid, though those that
+ * cannot be it are not looked at (yinyang.h); means are summed in double. The
+ * same bits for any number of threads.
  */
 #ifndef EVAL_KMEANS_H
 #define EVAL_KMEANS_H

@@ -63,6 +63,23 @@ INLINE double dot(const double *a, const double *b, size_t n)
     return sum;
 }
 
+INLINE float distance(const float *a, const float *b, size_t n)
+{
+    v16 s = {0};
+    size_t i = 0;
+    float sum = 0;
+
+    for (; i + 16 <= n; i += 16) {
+        v16 d = *(const v16u *)(a + i) - *(const v16u *)(b + i);
+        s += d * d;
+    }
+    for (; i < n; i++)
+        s[i % 16] += (a[i] - b[i]) * (a[i] - b[i]);
+    for (int k = 0; k < 16; k++)
+        sum += s[k];
+    return sum;
+}
+
 #ifdef __x86_64__
 
 __attribute__((target("avx512f"))) static void
@@ -93,6 +110,18 @@ __attribute__((target("avx2"))) static double
 dot_avx2(const double *a, const double *b, size_t n)
 {
     return dot(a, b, n);
+}
+
+__attribute__((target("avx512f"))) static float
+distance_avx512(const float *a, const float *b, size_t n)
+{
+    return distance(a, b, n);
+}
+
+__attribute__((target("avx2"))) static float
+distance_avx2(const float *a, const float *b, size_t n)
+{
+    return distance(a, b, n);
 }
 
 #endif
@@ -128,4 +157,15 @@ double panel_dot(const double *a, const double *b, size_t n)
         return dot_avx2(a, b, n);
 #endif
     return dot(a, b, n);
+}
+
+float panel_distance(const float *a, const float *b, size_t n)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f"))
+        return distance_avx512(a, b, n);
+    if (__builtin_cpu_supports("avx2"))
+        return distance_avx2(a, b, n);
+#endif
+    return distance(a, b, n);
 }

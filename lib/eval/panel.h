@@ -25,6 +25,9 @@ void panel_multiply_add(float *c, const float *a, size_t row, size_t col, size_t
 /* The sum of a[i] * b[i], in 16 interleaved sums that are added at the end. */
 double panel_dot(const double *a, const double *b, size_t n);
 
+/* The sum of (a[i] - b[i])^2, in 16 interleaved sums that are added at the end. */
+float panel_distance(const float *a, const float *b, size_t n);
+
 /* x[0..15] += s * y[0..15] */
 static inline void panel_add_row(double *x, double s, const double *y)
 {

@@ -87,6 +87,81 @@ Test(kmeans, ends_at_a_fixed_point)
         }
 }
 
+/* Lloyd's iterations with every row compared with every centroid, in the arithmetic that kmeans.h states. */
+static void plain_lloyd(const float *x, size_t n, size_t dim, int K, int iterations, float *c, int32_t *a)
+{
+    double *sum = malloc(dim * sizeof *sum);
+
+    for (int t = 0;; t++) {
+        for (size_t i = 0; i < n; i++) {
+            float most = -INFINITY;
+            for (int k = 0; k < K; k++) {
+                double square = 0;
+                for (size_t d = 0; d < dim; d++)
+                    square += (double)c[(size_t)k * dim + d] * c[(size_t)k * dim + d];
+                float value = (float)(-square / 2);
+                for (size_t d = 0; d < dim; d++)
+                    value += x[i * dim + d] * c[(size_t)k * dim + d];
+                if (value > most) {
+                    most = value;
+                    a[i] = k;
+                }
+            }
+        }
+        if (t == iterations)
+            break;
+        for (int k = 0; k < K; k++) {
+            size_t count = 0;
+            memset(sum, 0, dim * sizeof *sum);
+            for (size_t i = 0; i < n; i++)
+                if (a[i] == k) {
+                    for (size_t d = 0; d < dim; d++)
+                        sum[d] += x[i * dim + d];
+                    count++;
+                }
+            for (size_t d = 0; d < dim && count; d++)
+                c[(size_t)k * dim + d] = (float)(sum[d] / (double)count);
+        }
+    }
+    free(sum);
+}
+
+/* What is skipped could not have won: to the bit. Rows that are there twice make equals. */
+Test(kmeans, is_the_same_as_comparing_all)
+{
+    static const struct { size_t n, dim; int K; } cases[] = {{3000, 24, 200}, {2001, 64, 70}, {1500, 5, 300}, {700, 40, 17}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int t = 0; t < 9; t += 2) {
+            size_t n = cases[i].n, dim = cases[i].dim;
+            int K = cases[i].K;
+            float *x = normals(n * dim, 7 + i), *c[2];
+            int32_t *a[2];
+            for (size_t j = 0; j < n * dim; j++) /* groups of their own, so that much is skipped */
+                x[j] = 0.3f * x[j] + (float)(j / dim % 11 * (j % dim + 1) % 7);
+            memcpy(x, x + n / 2 * dim, n / 4 * dim * sizeof *x);
+            for (int k = 0; k < 2; k++) {
+                c[k] = malloc((size_t)K * dim * sizeof *c[k]);
+                a[k] = malloc(n * sizeof *a[k]);
+            }
+            kmeans_options o = {.clusters = K, .threads = 1};
+            kmeans_result r;
+            err e = {0};
+            cr_assert_eq(kmeans_run(x, n, dim, &o, c[0], a[0], &r, &e), 0, "%s", e.msg); /* the start */
+            plain_lloyd(x, n, dim, K, t, c[0], a[0]);
+            o.iterations = t;
+            cr_assert_eq(kmeans_run(x, n, dim, &o, c[1], a[1], &r, &e), 0, "%s", e.msg);
+            cr_assert_eq(r.splits, 0);
+            cr_assert_arr_eq(a[0], a[1], n * sizeof *a[0], "%d clusters, %d iterations", K, t);
+            cr_assert_arr_eq(c[0], c[1], (size_t)K * dim * sizeof *c[0]);
+            for (int k = 0; k < 2; k++) {
+                free(c[k]);
+                free(a[k]);
+            }
+            free(x);
+        }
+}
+
 Test(kmeans, plusplus_finds_separate_groups)
 {
     enum { N = 600, D = 5, K = 12 };
