@@ -2,7 +2,7 @@
 
 #include "base/pool.h"
 #include "base/rng.h"
-#include "eval/panel.h"
+#include "base/panel.h"
 #include "eval/yinyang.h"
 
 #include <math.h>

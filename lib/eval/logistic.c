@@ -2,7 +2,7 @@
 
 #include "base/pool.h"
 #include "base/fmath.h"
-#include "eval/panel.h"
+#include "base/panel.h"
 
 #include <float.h>
 #include <math.h>

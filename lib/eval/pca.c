@@ -1,8 +1,8 @@
 #include "eval/pca.h"
 
 #include "base/pool.h"
-#include "eval/eigen.h"
-#include "eval/panel.h"
+#include "base/eigen.h"
+#include "base/panel.h"
 
 #include <math.h>
 #include <stdlib.h>

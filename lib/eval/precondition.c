@@ -1,7 +1,7 @@
 #include "eval/precondition.h"
 
 #include "base/pool.h"
-#include "eval/panel.h"
+#include "base/panel.h"
 
 #include <math.h>
 #include <stdlib.h>

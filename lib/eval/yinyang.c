@@ -1,6 +1,6 @@
 #include "eval/yinyang.h"
 
-#include "eval/panel.h"
+#include "base/panel.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,5 +1,7 @@
 #include "nn/collapse.h"
 
+#include "base/eigen.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -35,92 +37,6 @@ double collapse_std(const float *x, int n, int D, err *e)
     return sum / D;
 }
 
-/*
- * Householder's reduction of the symmetric n x n matrix a (destroyed) to a
- * tridiagonal one: diagonal d, off-diagonal e[1..n-1] (Golub and Van Loan,
- * Matrix Computations, section 8.3.1).
- */
-static void tridiagonalize(double *a, int n, double *d, double *e, double *p)
-{
-    for (int k = 0; k < n - 2; k++) {
-        double *v = a + (size_t)k * (size_t)n; /* row k right of the diagonal */
-        double norm = 0, beta = 0, dot = 0;
-
-        for (int j = k + 1; j < n; j++)
-            norm += v[j] * v[j];
-        norm = sqrt(norm);
-        d[k] = v[k];
-        e[k + 1] = v[k + 1] > 0 ? -norm : norm;
-        if (norm == 0)
-            continue;
-        v[k + 1] -= e[k + 1];
-        for (int j = k + 1; j < n; j++)
-            beta += v[j] * v[j];
-        beta = 2 / beta;
-        /* A' = A - v w^T - w v^T with p = beta A v and w = p - (beta p.v / 2) v. */
-        for (int i = k + 1; i < n; i++) {
-            const double *row = a + (size_t)i * (size_t)n;
-            double sum = 0;
-            for (int j = k + 1; j < n; j++)
-                sum += row[j] * v[j];
-            p[i] = beta * sum;
-            dot += p[i] * v[i];
-        }
-        for (int i = k + 1; i < n; i++)
-            p[i] -= beta * dot / 2 * v[i];
-        for (int i = k + 1; i < n; i++) {
-            double *row = a + (size_t)i * (size_t)n;
-            for (int j = k + 1; j < n; j++)
-                row[j] -= v[i] * p[j] + p[i] * v[j];
-        }
-    }
-    if (n > 1) {
-        d[n - 2] = a[(size_t)(n - 2) * (size_t)n + (size_t)n - 2];
-        e[n - 1] = a[(size_t)(n - 2) * (size_t)n + (size_t)n - 1];
-    }
-    d[n - 1] = a[(size_t)n * (size_t)n - 1];
-}
-
-/* Eigenvalues of the tridiagonal matrix into d: implicit QL with Wilkinson's shift (ibid., section 8.3.5). */
-static void ql(double *d, double *e, int n)
-{
-    for (int i = 1; i < n; i++)
-        e[i - 1] = e[i];
-    e[n - 1] = 0;
-    for (int l = 0; l < n; l++)
-        for (int round = 0; round < 64; round++) {
-            int m = l;
-            while (m < n - 1 && fabs(e[m]) > DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])))
-                m++;
-            if (m == l)
-                break;
-            double g = (d[l + 1] - d[l]) / (2 * e[l]), r = hypot(g, 1), s = 1, c = 1, p = 0;
-            g = d[m] - d[l] + e[l] / (g + copysign(r, g));
-            int i = m - 1;
-            for (; i >= l; i--) {
-                double f = s * e[i], b = c * e[i];
-                e[i + 1] = r = hypot(f, g);
-                if (r == 0) {
-                    d[i + 1] -= p;
-                    e[m] = 0;
-                    break;
-                }
-                s = f / r;
-                c = g / r;
-                g = d[i + 1] - p;
-                r = (d[i] - g) * s + 2 * c * b;
-                p = s * r;
-                d[i + 1] = g + p;
-                g = c * r - b;
-            }
-            if (i >= l)
-                continue;
-            d[l] -= p;
-            e[l] = g;
-            e[m] = 0;
-        }
-}
-
 /* The smaller of X X^T and X^T X over the chosen rows; its eigenvalues are the squared singular values. */
 static void gram(const float *x, int n, int D, int rows, double *a)
 {
@@ -151,13 +67,15 @@ double collapse_rank(const float *x, int n, int D, err *e)
 
     if (k < 1)
         return 0;
-    double *a = malloc(((size_t)k * (size_t)k + 3 * (size_t)k) * sizeof *a);
+    double *a = malloc(((size_t)k * (size_t)k + (size_t)k) * sizeof *a);
     if (!a)
         return err_nomem(e);
-    double *d = a + (size_t)k * (size_t)k, *off = d + k, *p = off + k;
+    double *d = a + (size_t)k * (size_t)k;
     gram(x, n, D, rows, a);
-    tridiagonalize(a, k, d, off, p);
-    ql(d, off, k);
+    if (eigen_values(a, (size_t)k, d, e)) {
+        free(a);
+        return -1;
+    }
     /* Squaring halved the digits: what is below the square root of the precision is noise. */
     double largest = 0;
     for (int i = 0; i < k; i++)

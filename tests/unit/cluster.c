@@ -1,7 +1,7 @@
 /* Clustering against plain loops: k-means, principal components, Sinkhorn-Knopp, agreement of groupings. */
 #include "base/rng.h"
 #include "eval/agreement.h"
-#include "eval/eigen.h"
+#include "base/eigen.h"
 #include "eval/kmeans.h"
 #include "eval/pca.h"
 #include "eval/sinkhorn.h"

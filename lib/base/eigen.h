@@ -1,6 +1,6 @@
 /* Eigenvalues and eigenvectors of a symmetric matrix (Golub and Van Loan, "Matrix Computations", sections 8.3.1 and 8.3.5). */
-#ifndef EVAL_EIGEN_H
-#define EVAL_EIGEN_H
+#ifndef BASE_EIGEN_H
+#define BASE_EIGEN_H
 
 #include "base/err.h"
 
@@ -11,5 +11,8 @@
  * their largest component positive; value[n] are the eigenvalues, the largest first. 0 or -1.
  */
 int eigen_symmetric(double *a, size_t n, double *value, err *e);
+
+/* Only the eigenvalues, in any order; a is destroyed. 0 or -1. */
+int eigen_values(double *a, size_t n, double *value, err *e);
 
 #endif

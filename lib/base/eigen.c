@@ -1,6 +1,6 @@
-#include "eval/eigen.h"
+#include "base/eigen.h"
 
-#include "eval/panel.h"
+#include "base/panel.h"
 
 #include <float.h>
 #include <math.h>
@@ -69,7 +69,7 @@ static void rotate(double *x, double *y, size_t n, double c, double s)
     }
 }
 
-/* Implicit QL with Wilkinson's shift; the rotations are applied to the rows of q. */
+/* Implicit QL with Wilkinson's shift; the rotations are applied to the rows of q, unless it is NULL. */
 static void ql(double *d, double *e, size_t n, double *q)
 {
     for (size_t l = 0; l < n; l++)
@@ -97,7 +97,8 @@ static void ql(double *d, double *e, size_t n, double *q)
                 p = s * r;
                 d[i + 1] = g + p;
                 g = c * r - b;
-                rotate(q + i * n, q + (i + 1) * n, n, c, s);
+                if (q)
+                    rotate(q + i * n, q + (i + 1) * n, n, c, s);
             }
             if (i + 1 > l && i < m) /* left early */
                 continue;
@@ -139,5 +140,18 @@ int eigen_symmetric(double *a, size_t n, double *value, err *e)
     ql(d, off, n, q);
     order(a, n, q, d, value);
     free(q);
+    return 0;
+}
+
+int eigen_values(double *a, size_t n, double *value, err *e)
+{
+    double *off = calloc(3 * n, sizeof *off);
+
+    if (!off)
+        return err_nomem(e);
+    tridiagonalise(a, n, value, off, off + n, off + 2 * n);
+    off[n - 1] = 0;
+    ql(value, off, n, NULL);
+    free(off);
     return 0;
 }

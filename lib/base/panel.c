@@ -1,4 +1,4 @@
-#include "eval/panel.h"
+#include "base/panel.h"
 
 #include <string.h>
 

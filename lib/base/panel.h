@@ -6,8 +6,8 @@
  * so results are the same bits with SSE2, AVX2 and AVX-512, of which the
  * widest that the processor has is used.
  */
-#ifndef EVAL_PANEL_H
-#define EVAL_PANEL_H
+#ifndef BASE_PANEL_H
+#define BASE_PANEL_H
 
 #include <stddef.h>
 
