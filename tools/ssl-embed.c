@@ -16,7 +16,7 @@ enum { MAX_LAYERS = 256 };
 static struct {
     const char *model, *layer;
     int64_t batch, threads, size;
-    bool flatten, list_layers;
+    bool flatten, list_layers, keep;
 } o = {.batch = 64};
 
 typedef struct run {
@@ -222,6 +222,8 @@ static value *parameters(const run *r)
         value_set(v, "height", value_int(r->arch.H));
         value_set(v, "width", value_int(r->arch.W));
     }
+    if (o.keep) /* only then: the histories of those who never asked for it stay the same */
+        value_set(v, "keep", value_bool(true));
     return v;
 }
 
@@ -237,7 +239,8 @@ static int make_header(run *r, err *e)
     h->kind = strdup(KIND_EMBEDDINGS);
     if (!h->kind)
         return err_nomem(e);
-    header_remove_field(h, "image");
+    if (!o.keep)
+        header_remove_field(h, "image");
     if (header_set_field(h, "embedding", dtype_name(DT_F4), 1, shape, e))
         return -1;
     if (!r->pixels && history_merge(h, r->m.h.history, &from.id, e))
@@ -338,7 +341,7 @@ static int add(run *r, const sample *s, err *e)
     if (!t || fit(r, t, &at, e))
         return -1;
     frame_begin(f, FRAME_SAMPLE);
-    frame_fields_except(f, s, "image", (char *)NULL);
+    frame_fields_except(f, s, "embedding", o.keep ? (char *)NULL : "image", (char *)NULL);
     if (r->pixels) {
         for (int i = 0; i < r->D; i++)
             r->row[i] = (float)at[i] / 255;
@@ -434,6 +437,7 @@ int main(int argc, char **argv)
         {0, "flatten", OPT_FLAG, &o.flatten, NULL, "take a map's values one by one (default: their averages by channel)", 0, 0},
         {0, "list-layers", OPT_FLAG, &o.list_layers, NULL, "print the model's layers and their shapes, and stop", 0, 0},
         {0, "size", OPT_INT, &o.size, "N", "make images N x N, resized by the short side and cropped (default:\nthe model's size, for patches that of the whole images)", 1, 16384},
+        {0, "keep", OPT_FLAG, &o.keep, NULL, "pass the images on, for ssl-plot's neighbours and maps", 0, 0},
         {'b', "batch", OPT_INT, &o.batch, "N", "images computed together at most (default 64)", 1, 1 << 16},
         {'j', "threads", OPT_INT, &o.threads, "N", "threads (default: all processors given to the process)", 1, 1024},
         {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
@@ -446,7 +450,8 @@ int main(int argc, char **argv)
         .examples = "  ssl-load photos --size 32 | ssl-embed -m rot.model | ssl-probe\n"
                     "  ssl-load photos | ssl-embed -m rot.model --layer layer2 | ssl-probe\n"
                     "  ssl-load photos | ssl-embed -m pixels --size 32 | ssl-probe      # the baseline\n"
-                    "  ssl-embed -m rot.model --list-layers\n",
+                    "  ssl-embed -m rot.model --list-layers\n"
+                    "  ssl-load photos --size 32 | ssl-embed -m rot.model --keep | ssl-plot neighbours -o near.png\n",
         .writes_stream = true,
         .run = run_embed,
     };

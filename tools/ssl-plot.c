@@ -36,6 +36,18 @@ static const opt opts[] = {
     {0, "series", OPT_STRING, &q.series, "LIST", "columns that tell the bars of a group apart (default: method,\nsetting and labels)", 0, 0},
     {0, "where", OPT_LIST, &q.where, "COLUMN=VALUE", "only such rows; may be given several times", 0, 0},
     {0, "sort", OPT_FLAG, &q.sort, NULL, "the longest bars first (default: in the order of the rows)", 0, 0},
+    {0, NULL, OPT_SECTION, NULL, NULL, "confusion:", 0, 0},
+    {0, "counts", OPT_FLAG, &q.counts, NULL, "numbers of images (default: % of the true class)", 0, 0},
+    {0, NULL, OPT_SECTION, NULL, NULL, "neighbours:", 0, 0},
+    {0, "queries", OPT_INT, &q.queries, "N", "images that are looked up (default 8)", 1, 1000},
+    {0, "key", OPT_LIST, &q.keys, "KEY", "look up this image; may be given several times", 0, 0},
+    {'k', "neighbours", OPT_INT, &q.neighbours, "N", "of each (default 8)", 1, 100},
+    {0, "of", OPT_STRING, &q.query_split, "SPLIT", "look up images of this split (default: test, where there is train too)", 0, 0},
+    {0, "among", OPT_STRING, &q.among_split, "SPLIT", "among images of this one (default: train, where there is test too)", 0, 0},
+    {0, NULL, OPT_SECTION, NULL, NULL, "Pictures of embeddings:", 0, 0},
+    {0, "limit", OPT_INT, &q.limit, "N", "take N samples, drawn at random (default: all)", 4, 1e9},
+    {0, "seed", OPT_INT, &q.seed, "N", "of what is drawn at random (default 0)", 0, 9e18},
+    {'j', "jobs", OPT_INT, &q.threads, "N", "threads (default: the processors at hand); the picture does not\ndepend on it", 1, 1024},
     {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
 };
 
@@ -67,6 +79,9 @@ static int misplaced(const plot_kind *k, err *e)
         {q.panels, "panels", "curves"}, {q.x, "x", "curves"}, {q.smooth, "smooth", "curves"}, {q.log_scale, "log-scale", "curves"},
         {q.value, "value", "bars"}, {q.group, "group", "bars"}, {q.series, "series", "bars"}, {q.sort, "sort", "bars"},
         {q.where.n > 0, "where", "bars confusion"}, {q.labels, "labels", "curves bars"},
+        {q.counts, "counts", "confusion"}, {q.queries, "queries", "neighbours"}, {q.keys.n > 0, "key", "neighbours"},
+        {q.neighbours, "neighbours", "neighbours map"}, {q.query_split, "of", "neighbours"}, {q.among_split, "among", "neighbours"},
+        {q.limit, "limit", "neighbours map"}, {q.seed >= 0, "seed", "neighbours map"}, {q.threads, "jobs", "neighbours map"},
     };
 
     for (size_t i = 0; i < sizeof use / sizeof *use; i++)
@@ -146,6 +161,7 @@ static int run(tool *t, err *e)
     q.n_inputs = t->n_operands > 1 ? t->n_operands - 1 : 1;
     q.in_fd = t->in_fd;
     q.width = q.width ? q.width : WIDTH;
+    q.seed = q.seed >= 0 ? q.seed : 0;
     q.threads = q.threads ? q.threads : pool_cpus();
     q.tool = t->name;
     q.quiet = t->quiet;
@@ -156,6 +172,7 @@ static int run(tool *t, err *e)
         rc = write_picture(t, &b, e);
     buf_free(&b);
     free(q.where.v);
+    free(q.keys.v);
     return rc;
 }
 
@@ -167,7 +184,9 @@ int main(int argc, char **argv)
         .about = "Draw logs, results and embeddings, as SVG or PNG.  PICTURE is one of --list.",
         .opts = opts,
         .examples = "  ssl-plot curves simclr.log byol.log -o curves.svg\n"
-                    "  ssl-plot bars pipelines/results/*.tsv -o results.png\n",
+                    "  ssl-plot bars pipelines/results/*.tsv -o results.png\n"
+                    "  ssl-probe --confusion photos.emb | ssl-plot confusion -o confusion.svg\n"
+                    "  ssl-load photos/ --size 32 | ssl-embed -m rot.model --keep | ssl-plot neighbours -o near.png\n",
         .min_operands = 1,
         .max_operands = -1,
         .run = run,

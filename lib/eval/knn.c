@@ -16,10 +16,7 @@
  */
 enum { TRAIN_ROWS = 4096, TEST_ROWS = 96 };
 
-typedef struct neighbour {
-    float similarity;
-    uint32_t row; /* position in the list of training rows */
-} neighbour;
+typedef knn_neighbour neighbour;
 
 typedef struct job {
     size_t from, n; /* test rows */
@@ -31,7 +28,7 @@ typedef struct search {
     int most;         /* neighbours kept for each test row */
     float *panels;    /* [TRAIN_ROWS / 16][dim][16] */
     size_t at, have;  /* the block of training rows in panels */
-    neighbour *heaps; /* [test.n][most]: the farthest is at the root */
+    neighbour *heaps; /* [test.n][most], the caller's: the farthest is at the root */
     float **queries;  /* a worker's [TEST_ROWS][dim] */
     float **products; /* a worker's [TEST_ROWS][16] */
 } search;
@@ -115,29 +112,14 @@ static int nearest_first(const void *a, const void *b)
     return farther(x, y) ? 1 : farther(y, x) ? -1 : 0;
 }
 
-static int32_t vote(const search *s, const neighbour *v, int k, double temperature, double *votes)
-{
-    int32_t best = 0;
-
-    memset(votes, 0, (size_t)s->f->classes * sizeof *votes);
-    for (int i = 0; i < k; i++) /* relative to the nearest, so that no temperature overflows */
-        votes[s->f->label[s->train.v[v[i].row]]] +=
-            fmath_exp(((double)v[i].similarity - (double)v[0].similarity) / temperature);
-    for (int32_t c = 1; c < s->f->classes; c++)
-        if (votes[c] > votes[best])
-            best = c;
-    return best;
-}
-
 static int search_new(search *s, int workers, err *e)
 {
     size_t dim = (size_t)s->f->dim, n = s->test.n * (size_t)s->most;
 
     s->panels = malloc(TRAIN_ROWS * dim * sizeof *s->panels);
-    s->heaps = malloc((n ? n : 1) * sizeof *s->heaps);
     s->queries = calloc((size_t)workers, sizeof *s->queries);
     s->products = calloc((size_t)workers, sizeof *s->products);
-    if (!s->panels || !s->heaps || !s->queries || !s->products)
+    if (!s->panels || !s->queries || !s->products)
         return err_nomem(e);
     for (int i = 0; i < workers; i++) {
         s->queries[i] = malloc(TEST_ROWS * dim * sizeof **s->queries);
@@ -161,22 +143,17 @@ static void search_free(search *s, int workers)
     free(s->queries);
     free(s->products);
     free(s->panels);
-    free(s->heaps);
 }
 
-int knn_predict(const features *f, rows train, rows test, const int *k, int n_k, double temperature, int threads,
-                int32_t *predicted, err *e)
+int knn_search(const features *f, rows train, rows test, int k, int threads, knn_neighbour *found, err *e)
 {
-    search s = {.f = f, .train = train, .test = test};
+    search s = {.f = f, .train = train, .test = test, .most = k, .heaps = found};
     size_t n_jobs = (test.n + TEST_ROWS - 1) / TEST_ROWS;
     int workers = (size_t)threads < n_jobs ? threads : n_jobs < 1 ? 1 : (int)n_jobs, rc = -1;
     job *jobs = calloc(n_jobs + 1, sizeof *jobs);
-    double *votes = calloc((size_t)f->classes, sizeof *votes);
     pool *p = NULL;
 
-    for (int i = 0; i < n_k; i++)
-        s.most = k[i] > s.most ? k[i] : s.most;
-    if (!jobs || !votes) {
+    if (!jobs) {
         err_nomem(e);
         goto out;
     }
@@ -193,16 +170,50 @@ int knn_predict(const features *f, rows train, rows test, const int *k, int n_k,
             ;
     }
     for (size_t i = 0; i < test.n; i++) {
-        neighbour *v = s.heaps + i * (size_t)s.most;
-        qsort(v, (size_t)s.most, sizeof *v, nearest_first);
-        for (int j = 0; j < n_k; j++)
-            predicted[(size_t)j * test.n + i] = vote(&s, v, k[j], temperature, votes);
+        neighbour *v = found + i * (size_t)k;
+        qsort(v, (size_t)k, sizeof *v, nearest_first);
+        for (int j = 0; j < k; j++)
+            v[j].row = train.v[v[j].row];
     }
     rc = 0;
 out:
     pool_free(p);
     search_free(&s, workers);
     free(jobs);
+    return rc;
+}
+
+static int32_t vote(const features *f, const neighbour *v, int k, double temperature, double *votes)
+{
+    int32_t best = 0;
+
+    memset(votes, 0, (size_t)f->classes * sizeof *votes);
+    for (int i = 0; i < k; i++) /* relative to the nearest, so that no temperature overflows */
+        votes[f->label[v[i].row]] +=
+            fmath_exp(((double)v[i].similarity - (double)v[0].similarity) / temperature);
+    for (int32_t c = 1; c < f->classes; c++)
+        if (votes[c] > votes[best])
+            best = c;
+    return best;
+}
+
+int knn_predict(const features *f, rows train, rows test, const int *k, int n_k, double temperature, int threads,
+                int32_t *predicted, err *e)
+{
+    int most = 0, rc = -1;
+
+    for (int i = 0; i < n_k; i++)
+        most = k[i] > most ? k[i] : most;
+    neighbour *found = malloc((test.n * (size_t)most + 1) * sizeof *found);
+    double *votes = calloc((size_t)f->classes, sizeof *votes);
+    if (!found || !votes)
+        err_nomem(e);
+    else
+        rc = knn_search(f, train, test, most, threads, found, e);
+    for (size_t i = 0; rc == 0 && i < test.n; i++)
+        for (int j = 0; j < n_k; j++)
+            predicted[(size_t)j * test.n + i] = vote(f, found + i * (size_t)most, k[j], temperature, votes);
+    free(found);
     free(votes);
     return rc;
 }

@@ -14,6 +14,14 @@
 #include "base/err.h"
 #include "eval/features.h"
 
+typedef struct knn_neighbour {
+    float similarity;
+    uint32_t row; /* of the table */
+} knn_neighbour;
+
+/* found[i * k ...] are the k nearest training rows of test row i, nearest first; k is in 1..train.n. 0 or -1. */
+int knn_search(const features *f, rows train, rows test, int k, int threads, knn_neighbour *found, err *e);
+
 /* predicted[j * test.n + i] is row i's class by k[j] neighbours; each k is in 1..train.n. 0 or -1. */
 int knn_predict(const features *f, rows train, rows test, const int *k, int n_k, double temperature, int threads,
                 int32_t *predicted, err *e);

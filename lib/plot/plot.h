@@ -42,6 +42,7 @@ typedef struct plot_request {
 
     int64_t queries, neighbours; /* neighbours; map --html for the latter */
     const char *query_split, *among_split;
+    opt_list keys;               /* queries by name */
 
     const char *method; /* map: "tsne" or "pca" */
     double perplexity;

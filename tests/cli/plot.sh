@@ -62,6 +62,38 @@ exits 3 'a ragged line' "printf 'a\taccuracy\n1\n' | ssl-plot bars"
 says 'line 2.*fewer cells' 'is named' "printf 'a\taccuracy\n1\n' | ssl-plot bars"
 exits 3 'no number' "printf 'a\taccuracy\nx\ty\n' | ssl-plot bars"
 
+# ---- confusion
+ok 'matrices' 'ssl-probe -q -k 3 --confusion e.ssl -o c.tsv && ssl-probe -q -k 3 --confusion --json e.ssl -o c.json'
+ok 'confusion' 'ssl-plot confusion c.tsv -o c.svg && ssl-plot confusion c.json -o cj.svg'
+well c.svg
+same c.svg cj.svg 'the same of a table and of JSON'
+prints 'linear l2=auto: [0-9.]+ % right of' 'the first one' 'cat c.svg'
+prints 'knn k=3: ' 'another' 'ssl-plot confusion c.tsv --where setting=k=3 --counts'
+exits 3 'none such' 'ssl-plot confusion c.tsv --where method=svm'
+exits 2 'no such column' 'ssl-plot confusion c.tsv --where colour=3'
+exits 3 'a table without one' 'ssl-plot confusion rot.tsv'
+says 'prints them with --confusion' 'is told how' 'ssl-plot confusion rot.tsv'
+exits 3 'one cut short' 'head -n 5 c.tsv | ssl-plot confusion'
+exits 3 'one that is no matrix' "sed 's/\([0-9]\)$/\1x/' c.tsv | ssl-plot confusion"
+exits 2 'two inputs' 'ssl-plot confusion c.tsv c.tsv'
+
+# ---- neighbours
+ok 'images with embeddings' 'ssl-embed -q -m rot.model --keep <i.ssl >k.ssl'
+prints 'image:[|]u1' 'are declared' 'ssl-show k.ssl'
+ok 'and probed' 'ssl-probe -q -k 3 k.ssl | cut -f 1-10 >kept && ssl-probe -q -k 3 e.ssl | cut -f 1-10 >dropped'
+same kept dropped 'the embeddings are the same'
+ok 'neighbours' 'ssl-plot neighbours k.ssl -k 2 --queries 3 -o n.svg'
+well n.svg
+is '9' 'three images a row' "grep -c '<image' n.svg"
+ok 'a named query' 'key=$(ssl-convert -t tsv e.ssl | sed -n "3s/	.*//p") && ssl-plot neighbours k.ssl --key "$key" -k 2 -j 1 -o n1.svg && ssl-plot neighbours k.ssl --key "$key" -k 2 -j 3 -o n3.svg'
+same n1.svg n3.svg 'threads change nothing'
+exits 3 'a key that is not there' 'ssl-plot neighbours k.ssl --key nowhere'
+exits 3 'a split that is not there' 'ssl-plot neighbours k.ssl --of val'
+exits 3 'no images' 'ssl-plot neighbours e.ssl'
+says 'with --keep' 'is told how' 'ssl-plot neighbours e.ssl'
+exits 3 'images alone' 'ssl-plot neighbours i.ssl'
+exits 3 'a stream cut short' 'head -c 9000 k.ssl | ssl-plot neighbours'
+
 # ---- the command line
 exits 2 'no picture' 'ssl-plot'
 says "did you mean 'curves'" 'a near one' 'ssl-plot curve rot.log'
