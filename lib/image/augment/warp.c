@@ -4,12 +4,8 @@
 #include "image/wide.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
-
-static int clamp(int v, int n)
-{
-    return v < 0 ? 0 : v >= n ? n - 1 : v;
-}
 
 /* ---- One pixel of c channels ------------------------------------------------------ */
 
@@ -24,37 +20,117 @@ INLINE void take_nearest(uint8_t *out, const image *src, double x, double y, siz
     copy(out, src->p + ((size_t)y * (size_t)src->w + (size_t)x) * c, c);
 }
 
-/* Truncated, as Pillow does. */
-INLINE void take_bilinear(uint8_t *out, const image *src, double x, double y, size_t c)
+INLINE bool inside(const image *src, double x, double y)
 {
-    size_t row = (size_t)src->w * c;
+    return x >= 0 && x < src->w && y >= 0 && y < src->h; /* not where it is NaN */
+}
 
-    x -= 0.5;
-    y -= 0.5;
-    int ix = (int)x - (x < 0), iy = (int)y - (y < 0); /* floor() */
-    double dx = x - ix, dy = y - iy;
-    const uint8_t *top = src->p + (size_t)clamp(iy, src->h) * row;
-    const uint8_t *low = iy + 1 < src->h ? src->p + (size_t)(iy + 1) * row : top;
-    size_t left = (size_t)clamp(ix, src->w) * c, right = (size_t)clamp(ix + 1, src->w) * c;
-    for (size_t k = 0; k < c; k++) {
-        double a = top[left + k] + (top[right + k] - top[left + k]) * dx;
-        double b = low[left + k] + (low[right + k] - low[left + k]) * dx;
-        out[k] = (uint8_t)(a + (b - a) * dy);
+/* ---- Bilinear, eight pixels of c channels at a time ---------------------------------- */
+
+enum { LANES = 8 };
+
+typedef double f64x4 __attribute__((vector_size(32)));
+typedef int64_t i64x4 __attribute__((vector_size(32)));
+typedef int32_t i32x4 __attribute__((vector_size(16)));
+typedef float f32x4 __attribute__((vector_size(16)));
+
+/* Places along one axis: which pixels are to be mixed (the first of two), by how much, and whether there are any. */
+typedef struct axis {
+    i32x8 first, inside;
+    f32x8 part;
+} axis;
+
+/* Of n pixels, at v[0] and v[1]; a place that is not a number is outside. */
+INLINE void axis_find(axis *a, const f64x4 v[2], int n)
+{
+    enum { FAR = 1 << 16 }; /* so that truncating is floor() */
+
+    for (int i = 0; i < 2; i++) {
+        f64x4 x = v[i];
+        i64x4 low = x > -2.0, high = x < n + 2.0;
+        x = (f64x4)(((i64x4)x & low) | ((i64x4)((f64x4){0} - 2.0) & ~low));
+        x = (f64x4)(((i64x4)x & high) | ((i64x4)((f64x4){0} + (n + 2.0)) & ~high));
+        i32x4 at = __builtin_convertvector(x + FAR, i32x4) - FAR, first = __builtin_convertvector(x + (FAR - 0.5), i32x4) - FAR;
+        f32x4 part = __builtin_convertvector(x - 0.5 - __builtin_convertvector(first, f64x4), f32x4);
+        i32x4 inside = (at >= 0) & (at < n);
+        memcpy((char *)&a->first + i * 16, &first, 16);
+        memcpy((char *)&a->inside + i * 16, &inside, 16);
+        memcpy((char *)&a->part + i * 16, &part, 16);
     }
 }
 
-INLINE void take(uint8_t *out, const image *src, double x, double y, enum warp filter, size_t c)
+/* The bytes from p on, the first lowest; four, or as many as there are before `end` (one at least). */
+INLINE uint32_t word(const uint8_t *p, const uint8_t *begin, const uint8_t *end)
 {
-    if (!(x >= 0 && x < src->w && y >= 0 && y < src->h))
-        return; /* outside, or NaN */
-    if (filter == WARP_NEAREST)
-        take_nearest(out, src, x, y, c);
-    else
-        take_bilinear(out, src, x, y, c);
+    uint32_t v = 0;
+
+    if (end - p >= 4)
+        memcpy(&v, p, 4);
+    else if (end - begin >= 4) {
+        memcpy(&v, end - 4, 4);
+        v >>= 8 * (4 - (end - p));
+    } else
+        memcpy(&v, p, (size_t)(end - p));
+    return v;
+}
+
+/* Pixels (x, y); those beyond the border are the ones at it. */
+INLINE void pixels(u32x8 *out, const image *src, i32x8 *x, i32x8 *y, int c)
+{
+    i32x8 right = (i32x8){0} + (src->w - 1), low = (i32x8){0} + (src->h - 1);
+
+    *x &= ~(*x < 0);
+    *y &= ~(*y < 0);
+    *x = WIDE_SELECT(*x < right, *x, right);
+    *y = WIDE_SELECT(*y < low, *y, low);
+    i32x8 at = (*y * src->w + *x) * c;
+    const uint8_t *p = src->p, *end = p + (size_t)src->w * (size_t)src->h * (size_t)c;
+    *out = (u32x8){word(p + at[0], p, end), word(p + at[1], p, end), word(p + at[2], p, end), word(p + at[3], p, end),
+                   word(p + at[4], p, end), word(p + at[5], p, end), word(p + at[6], p, end), word(p + at[7], p, end)};
+}
+
+INLINE void between(f32x8 *out, const u32x8 *a, const u32x8 *b, int shift, const f32x8 *part)
+{
+    f32x8 from = WIDE_FLOAT((i32x8)(*a >> shift & 255)), to = WIDE_FLOAT((i32x8)(*b >> shift & 255));
+
+    *out = from + (to - from) * *part;
+}
+
+/* The pixels of src at places (x, y), truncated, as Pillow does; outside, `fill`. */
+INLINE void take_bilinear(u32x8 *out, const image *src, const f64x4 x[2], const f64x4 y[2], int fill, int c)
+{
+    axis h, v;
+    u32x8 p = {0};
+
+    axis_find(&h, x, src->w);
+    axis_find(&v, y, src->h);
+    i32x8 left = h.first, right = left + 1, top = v.first, low = top + 1;
+    u32x8 corner[4] = {{0}}; /* GCC 12 believes that pixels() reads them */
+    pixels(&corner[0], src, &left, &top, c);
+    pixels(&corner[1], src, &right, &top, c);
+    pixels(&corner[2], src, &left, &low, c);
+    pixels(&corner[3], src, &right, &low, c);
+    for (int k = 0; k < c; k++) {
+        f32x8 over, under;
+        between(&over, &corner[0], &corner[1], 8 * k, &h.part);
+        between(&under, &corner[2], &corner[3], 8 * k, &h.part);
+        p |= (u32x8)WIDE_INT(over + (under - over) * v.part) << 8 * k;
+    }
+    i32x8 inside = h.inside & v.inside;
+    *out = (u32x8)WIDE_SELECT(inside, (i32x8)p, (i32x8){0} + fill * 0x010101);
+}
+
+/* n of them; a store of four bytes may reach into the next pixel, which is written after it. */
+INLINE void put(uint8_t *out, const uint8_t *end, const u32x8 *v, int n, int c)
+{
+    for (int i = 0; i < n; i++, out += c) {
+        uint32_t one = (*v)[i];
+        memcpy(out, &one, end - out >= 4 ? 4 : (size_t)c);
+    }
 }
 
 /* Compiled for each number of channels. */
-#define BY_CHANNELS(loop, dst, src, m) ((src)->c == 3 ? loop(dst, src, m, 3) : loop(dst, src, m, 1))
+#define BY_CHANNELS(loop, dst, src, ...) ((src)->c == 3 ? loop(dst, src, __VA_ARGS__, 3) : loop(dst, src, __VA_ARGS__, 1))
 
 /* ---- Affine ---------------------------------------------------------------------- */
 
@@ -67,7 +143,8 @@ INLINE void nearest_scaled(image *dst, const image *src, const double m[6], size
     for (int y = 0; y < dst->h; y++, sy += m[4]) {
         double sx = m[2] + m[0] * 0.5;
         for (int x = 0; x < dst->w; x++, out += c, sx += m[0])
-            take(out, src, sx, sy, WARP_NEAREST, c);
+            if (inside(src, sx, sy))
+                take_nearest(out, src, sx, sy, c);
     }
 }
 
@@ -91,23 +168,44 @@ INLINE void nearest_turned(image *dst, const image *src, const double m[6], size
     }
 }
 
-INLINE void affine_bilinear(image *dst, const image *src, const double m[6], size_t c)
+/* The middles of eight pixels of a row, from x on. */
+#define MIDDLES(x) {(f64x4){0.5, 1.5, 2.5, 3.5} + (x), (f64x4){4.5, 5.5, 6.5, 7.5} + (x)}
+
+INLINE void affine_bilinear(image *dst, const image *src, const double m[6], int fill, int c)
 {
+    const uint8_t *end = dst->p + image_bytes(dst);
     uint8_t *out = dst->p;
 
     for (int y = 0; y < dst->h; y++)
-        for (int x = 0; x < dst->w; x++, out += c) {
-            double u = x + 0.5, v = y + 0.5;
-            take(out, src, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5], WARP_BILINEAR, c);
+        for (int x = 0; x < dst->w; x += LANES) {
+            int n = dst->w - x < LANES ? dst->w - x : LANES;
+            const f64x4 u[2] = MIDDLES(x);
+            double v = y + 0.5;
+            f64x4 sx[2], sy[2];
+            u32x8 p;
+            for (int i = 0; i < 2; i++) {
+                sx[i] = m[0] * u[i] + m[1] * v + m[2];
+                sy[i] = m[3] * u[i] + m[4] * v + m[5];
+            }
+            take_bilinear(&p, src, sx, sy, fill, c);
+            put(out, end, &p, n, c);
+            out += n * c;
         }
+}
+
+WIDE static void affine_bilinear_any(image *dst, const image *src, const double m[6], int fill)
+{
+    BY_CHANNELS(affine_bilinear, dst, src, m, fill);
 }
 
 void warp_affine(image *dst, const image *src, const double m[6], enum warp filter, int fill)
 {
+    if (filter == WARP_BILINEAR) {
+        affine_bilinear_any(dst, src, m, fill);
+        return;
+    }
     memset(dst->p, fill, image_bytes(dst));
-    if (filter == WARP_BILINEAR)
-        BY_CHANNELS(affine_bilinear, dst, src, m);
-    else if (m[1] == 0 && m[3] == 0)
+    if (m[1] == 0 && m[3] == 0)
         BY_CHANNELS(nearest_scaled, dst, src, m);
     else
         BY_CHANNELS(nearest_turned, dst, src, m);
@@ -130,34 +228,44 @@ void warp_matrix(double m[6], double cx, double cy, double degrees, double x, do
 
 /* ---- Perspective ------------------------------------------------------------------- */
 
-INLINE void perspective(image *dst, const image *src, const double m[8], enum warp filter, size_t c)
+INLINE void perspective(image *dst, const image *src, const double m[8], enum warp filter, int fill, int c)
 {
+    const uint8_t *end = dst->p + image_bytes(dst);
     uint8_t *out = dst->p;
 
     for (int y = 0; y < dst->h; y++)
-        for (int x = 0; x < dst->w; x++, out += c) {
-            double u = x + 0.5, v = y + 0.5, depth = m[6] * u + m[7] * v + 1;
-            take(out, src, (m[0] * u + m[1] * v + m[2]) / depth, (m[3] * u + m[4] * v + m[5]) / depth, filter, c);
+        for (int x = 0; x < dst->w; x += LANES) {
+            int n = dst->w - x < LANES ? dst->w - x : LANES;
+            const f64x4 u[2] = MIDDLES(x);
+            double v = y + 0.5;
+            f64x4 sx[2], sy[2];
+            for (int i = 0; i < 2; i++) {
+                f64x4 depth = m[6] * u[i] + m[7] * v + 1;
+                sx[i] = (m[0] * u[i] + m[1] * v + m[2]) / depth;
+                sy[i] = (m[3] * u[i] + m[4] * v + m[5]) / depth;
+            }
+            if (filter == WARP_BILINEAR) {
+                u32x8 p;
+                take_bilinear(&p, src, sx, sy, fill, c);
+                put(out, end, &p, n, c);
+            } else
+                for (int i = 0; i < n; i++)
+                    if (inside(src, sx[i / 4][i % 4], sy[i / 4][i % 4]))
+                        take_nearest(out + i * c, src, sx[i / 4][i % 4], sy[i / 4][i % 4], (size_t)c);
+            out += n * c;
         }
 }
 
-INLINE void perspective_nearest(image *dst, const image *src, const double m[8], size_t c)
+WIDE static void perspective_any(image *dst, const image *src, const double m[8], enum warp filter, int fill)
 {
-    perspective(dst, src, m, WARP_NEAREST, c);
-}
-
-INLINE void perspective_bilinear(image *dst, const image *src, const double m[8], size_t c)
-{
-    perspective(dst, src, m, WARP_BILINEAR, c);
+    BY_CHANNELS(perspective, dst, src, m, filter, fill);
 }
 
 void warp_perspective(image *dst, const image *src, const double m[8], enum warp filter, int fill)
 {
-    memset(dst->p, fill, image_bytes(dst));
-    if (filter == WARP_BILINEAR)
-        BY_CHANNELS(perspective_bilinear, dst, src, m);
-    else
-        BY_CHANNELS(perspective_nearest, dst, src, m);
+    if (filter == WARP_NEAREST)
+        memset(dst->p, fill, image_bytes(dst));
+    perspective_any(dst, src, m, filter, fill);
 }
 
 /* Solve the n equations a x = b, b being column n of a: elimination with the largest pivot of each column. */
