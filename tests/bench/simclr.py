@@ -17,7 +17,7 @@ from ssl_stream import Writer
 
 DATA = f"{SRC}/../shared/data"
 TARS = os.environ.get("CIFAR10", f"{DATA}/cifar10-train.tar {DATA}/cifar10-test.tar").split()
-WIDTH, BATCH, LR, MOMENTUM, DECAY, TEMPERATURE, PROJECTOR = 16, 256, 0.4, 0.9, 5e-4, 0.5, (512, 128)
+WIDTH, BATCH, LR, MOMENTUM, DECAY, TEMPERATURE, PROJECTOR = 16, 256, 0.4, 0.9, 5e-4, 0.2, (512, 128)
 AUGMENT = "crop:32,scale=0.2-1 flip jitter:0.4,0.4,0.4,0.1,p=0.8 gray:p=0.2"
 torch.set_num_threads(int(os.environ.get("THREADS", len(os.sched_getaffinity(0)))))
 
