@@ -15,6 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -327,6 +328,7 @@ static int log_line(run *r, double std, double rank, err *e)
     trainer *t = &r->tr;
     trainer_meter *m = &t->meter;
     double now = progress_clock(), seconds = now - r->log_time;
+    struct rusage usage; /* ru_maxrss: KiB */
 
     value *v = value_map();
     value_set(v, "step", value_int(t->step));
@@ -340,6 +342,8 @@ static int log_line(run *r, double std, double rank, err *e)
     value_set(v, "embedding_std", value_float(std));
     value_set(v, "effective_rank", value_float(rank));
     value_set(v, "images_per_second", value_float(seconds > 0 ? (double)(m->steps * r->size) / seconds : 0));
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        value_set(v, "memory_mib", value_float((double)usage.ru_maxrss / 1024));
     r->log_time = now;
     return write_line(r, v, e);
 }

@@ -29,7 +29,7 @@ done
 # The log: lines of JSON.
 ok "a log" "$small --log log --log-every 2 -o e.model <ex.ssl"
 is "5" "every other step and the last" "grep -c . log"
-prints '^\{"step": 2, "epoch": 0, "images": 64, "loss": [0-9.]+, "accuracy": 0\.[0-9]+, "lr": [0-9.e-]+, "grad_norm": [0-9.e-]+, "embedding_std": [0-9.e-]+, "effective_rank": [0-9.]+, "images_per_second": [0-9.]+\}$' \
+prints '^\{"step": 2, "epoch": 0, "images": 64, "loss": [0-9.]+, "accuracy": 0\.[0-9]+, "lr": [0-9.e-]+, "grad_norm": [0-9.e-]+, "embedding_std": [0-9.e-]+, "effective_rank": [0-9.]+, "images_per_second": [0-9.]+, "memory_mib": [0-9.]+\}$' \
     "its members" "cat log"
 ok "a log on standard error" "echo kept >both; $small --log /dev/stderr -o e.model <ex.ssl 2>>both; grep -q kept both && grep -q step both"
 same a.model e.model "logging changes nothing"
