@@ -133,6 +133,8 @@ struct graph {
     int report_count;
 };
 
+enum { STREAM_FLOATS = 2 << 20 };
+
 #define NORM_EPS 1e-5 /* added to the variance by batch normalisation */
 
 extern const layer layer_input, layer_conv2d, layer_batchnorm, layer_relu, layer_add, layer_maxpool, layer_global_avgpool,
@@ -181,6 +183,12 @@ static inline size_t row_size(const graph *g, const vertex *v)
     return (size_t)v->blocks * (size_t)v->pixels * (size_t)g->k->lanes;
 }
 
+/* What is this large is better written past the caches: it would not stay there until it is read. */
+static inline bool streams(const graph *g, const vertex *v, int rows)
+{
+    return row_size(g, v) * (size_t)rows > STREAM_FLOATS;
+}
+
 static inline float *thread_scratch(const graph *g, int thread)
 {
     return g->scratch + (size_t)thread * g->scratch_size;
@@ -189,6 +197,11 @@ static inline float *thread_scratch(const graph *g, int thread)
 static inline int ceil_div(int a, int b)
 {
     return (a + b - 1) / b;
+}
+
+static inline size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
 }
 
 /* Floats rounded up so that what follows is on a cache line of its own. */

@@ -2,6 +2,8 @@
 #if defined __x86_64__
 #include "nn/kernels/kernels.h"
 
+#include <immintrin.h>
+
 #if defined __clang__
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
 #else
@@ -13,6 +15,7 @@
 #define TILE_TAIL 8
 #define KERNELS kernels_avx512
 #define KERNELS_NAME "avx512"
+#define STREAM(p, v) _mm512_stream_ps(p, (__m512)(v))
 #include "nn/kernels/source.h"
 
 #if defined __clang__

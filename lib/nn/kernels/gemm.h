@@ -36,6 +36,9 @@ INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a
         const float *w0 = w + weight_run(&g->used, r) * LANES * LANES, *w1 = w0 + next;
         for (int c = 0; c < LANES; c++, w0 += LANES, w1 += LANES) {
             vec v0 = load(w0), v1 = load(w1);
+            __builtin_prefetch(w0 + 2 * g->w_block, 0, 2);
+            if (Q > 1)
+                __builtin_prefetch(w1 + 2 * g->w_block, 0, 2);
             UNROLL for (int p = 0; p < P; p++) {
                 float x = a[p * LANES + c];
                 acc[p][0] += v0 * x;

@@ -140,7 +140,8 @@ typedef struct pool_args {
  * kernels/polyphase.h says. The epilogue is gemm's, but stats are overwritten.
  */
 typedef struct winograd_args {
-    int blocks, H, W; /* of the map that is read or written */
+    int blocks, map_blocks; /* how many are read or written, of a map of how many */
+    int H, W;               /* of that map */
     int down, across;
     float *tiles;
     size_t element, element4;
@@ -149,6 +150,7 @@ typedef struct winograd_args {
     float *out;
     const float *bias, *add;
     bool relu;
+    bool stream; /* out is larger than the caches */
     float *stats;
 } winograd_args;
 

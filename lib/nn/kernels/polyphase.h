@@ -155,7 +155,7 @@ INLINE void polyphase_input_as(const winograd_args *w, const float *src, int64_t
         }
         for (int t = 0; t < count; t++) {
             tile_at at = winograd_tile_of(first + t, w->down, w->across);
-            const float *map = src + ((size_t)at.n * w->blocks + cb) * plane;
+            const float *map = src + ((size_t)at.n * w->map_blocks + cb) * plane;
             phases y = polyphase_phases(at.y, forward), x = polyphase_phases(at.x, forward);
             if (y.odd >= 0 && x.odd >= 0 && y.odd + reach <= w->H && x.odd + reach <= w->W)
                 polyphase_transform(w, map, y, x, cb, t, true, pre, a, b);
@@ -187,7 +187,7 @@ static void polyphase_gradient(const winograd_args *w, const float *src, int64_t
     for (int kb = 0; kb < w->blocks; kb++)
         for (int t = 0; t < count; t++) {
             tile_at at = winograd_tile_of(first + t, w->down, w->across);
-            const float *map = src + ((size_t)at.n * w->blocks + kb) * map_plane;
+            const float *map = src + ((size_t)at.n * w->map_blocks + kb) * map_plane;
             bool inside = at.y + 4 <= w->H && at.x + 4 <= w->W;
             vec d[4][9], col[4], o[5];
 
@@ -254,6 +254,7 @@ static void polyphase_output(const winograd_args *w, int64_t first, int count)
         if (w->stats)
             winograd_store_sums(w->stats + (size_t)kb * STAT_ROWS * LANES, &s);
     }
+    stream_end();
 }
 
 /* Row y of dx, columns x, x + 2... */
@@ -265,7 +266,11 @@ INLINE void polyphase_write_row(const winograd_args *w, float *map, const float 
         if (x + 2 * j >= w->W)
             return;
         size_t at = ((size_t)y * w->W + x + 2 * j) * LANES;
-        store(map + at, add ? v[j] + load(add + at) : v[j]);
+        vec sum = add ? v[j] + load(add + at) : v[j];
+        if (w->stream && LANES == 16) /* whole cache lines */
+            stream(map + at, sum);
+        else
+            store(map + at, sum);
     }
 }
 
@@ -277,7 +282,7 @@ static void polyphase_data_output(const winograd_args *w, int64_t first, int cou
     for (int cb = 0; cb < w->blocks; cb++)
         for (int t = 0; t < count; t++) {
             tile_at at = winograd_tile_of(first + t, w->down, w->across);
-            size_t base = ((size_t)at.n * w->blocks + cb) * plane;
+            size_t base = ((size_t)at.n * w->map_blocks + cb) * plane;
             float *map = w->out + base;
             const float *add = w->add ? w->add + base : NULL;
             vec odd[5][4], even[5][4], col[5], o[4], p[4][4];
@@ -302,6 +307,7 @@ static void polyphase_data_output(const winograd_args *w, int64_t first, int cou
                 polyphase_write_row(w, map, add, y + 2 * i, x, even[0]);
             }
         }
+    stream_end();
 }
 
 static void polyphase_weights(const float *w, float *out, size_t element)

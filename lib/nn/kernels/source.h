@@ -1,6 +1,6 @@
 /*
  * The source of the kernels, included once for each instruction set by a file
- * that defines LANES, TILE_PIXELS, TILE_TAIL, KERNELS and KERNELS_NAME.
+ * that defines LANES, TILE_PIXELS, TILE_TAIL, KERNELS and KERNELS_NAME, and may define STREAM.
  */
 #include "nn/kernels/vec.h"
 

@@ -26,6 +26,23 @@ INLINE void store(float *p, vec v)
     *(vec_in_memory *)p = v;
 }
 
+/* Past the caches, for what is not read again soon; stream_end() before another thread may read it. STREAM: an instruction for it. */
+INLINE void stream(float *p, vec v)
+{
+#ifdef STREAM
+    STREAM(p, v);
+#else
+    store(p, v);
+#endif
+}
+
+INLINE void stream_end(void)
+{
+#ifdef STREAM
+    _mm_sfence();
+#endif
+}
+
 INLINE vec splat(float x)
 {
     return (vec){0} + x;

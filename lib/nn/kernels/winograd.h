@@ -91,6 +91,34 @@ INLINE tile_at winograd_tile_of(int64_t t, int down, int across)
     return (tile_at){t / across / down, (int)(t / across % down) * 4, (int)(t % across) * 4};
 }
 
+/* To the next tile. */
+INLINE void winograd_advance(tile_at *at, int down, int across)
+{
+    if ((at->x += 4) < 4 * across)
+        return;
+    at->x = 0;
+    if ((at->y += 4) < 4 * down)
+        return;
+    at->y = 0;
+    at->n++;
+}
+
+/*
+ * Tiles are small pieces of many rows, which the processor's own prefetchers follow badly: what the tile
+ * AHEAD places further reads first, `rows` rows of `cols` vectors from (y, x) on, is asked for early.
+ */
+enum { AHEAD = 2 };
+
+INLINE void winograd_prefetch(const float *map, int W, int y, int x, const int rows, const int cols)
+{
+    const float *p = map + ((ptrdiff_t)y * W + x) * LANES;
+
+    UNROLL for (int i = 0; i < rows; i++, p += (ptrdiff_t)W * LANES)
+        UNROLL for (int j = 0; j < cols; j++)
+            if (j * LANES % 16 == 0)
+                __builtin_prefetch(p + j * LANES);
+}
+
 /* The value at (y, x) of a map, 0 outside; normalised if pre. */
 INLINE vec winograd_read(const winograd_args *w, const float *map, int y, int x, bool inside, bool pre, vec a, vec b)
 {
@@ -129,11 +157,13 @@ INLINE void winograd_input_as(const winograd_args *w, const float *src, int64_t 
             a = load(w->pre.a + cb * LANES);
             b = load(w->pre.b + cb * LANES);
         }
-        for (int t = 0; t < count; t++) {
-            tile_at at = winograd_tile_of(first + t, w->down, w->across);
-            const float *map = src + ((size_t)at.n * w->blocks + cb) * plane;
+        tile_at at = winograd_tile_of(first, w->down, w->across), ahead = winograd_tile_of(first + AHEAD, w->down, w->across);
+        for (int t = 0; t < count; t++, winograd_advance(&at, w->down, w->across)) {
+            const float *map = src + ((size_t)at.n * w->map_blocks + cb) * plane;
             float *out = w->tiles + ((size_t)cb * w->pitch + t) * LANES;
             int y = at.y - 1, x = at.x - 1;
+            winograd_prefetch(src + ((size_t)ahead.n * w->map_blocks + cb) * plane, w->W, ahead.y + 1, ahead.x + 1, 4, 4);
+            winograd_advance(&ahead, w->down, w->across);
             if (y >= 0 && x >= 0 && y + 6 <= w->H && x + 6 <= w->W)
                 winograd_input_tile(w, map, y, x, out, true, pre, a, b);
             else
@@ -156,11 +186,13 @@ static void winograd_gradient(const winograd_args *w, const float *src, int64_t 
     size_t plane = (size_t)w->H * w->W * LANES;
     vec zero = {0};
 
-    for (int kb = 0; kb < w->blocks; kb++)
-        for (int k = 0; k < count; k++) {
-            tile_at at = winograd_tile_of(first + k, w->down, w->across);
-            const float *map = src + ((size_t)at.n * w->blocks + kb) * plane;
+    for (int kb = 0; kb < w->blocks; kb++) {
+        tile_at at = winograd_tile_of(first, w->down, w->across), ahead = winograd_tile_of(first + AHEAD, w->down, w->across);
+        for (int k = 0; k < count; k++, winograd_advance(&at, w->down, w->across)) {
+            const float *map = src + ((size_t)at.n * w->map_blocks + kb) * plane;
             float *out = w->tiles + ((size_t)kb * w->pitch + k) * LANES;
+            winograd_prefetch(src + ((size_t)ahead.n * w->map_blocks + kb) * plane, w->W, ahead.y, ahead.x, 4, 4);
+            winograd_advance(&ahead, w->down, w->across);
             bool inside = at.y + 4 <= w->H && at.x + 4 <= w->W;
             vec t[6][4], col[4], o[6];
 
@@ -177,6 +209,7 @@ static void winograd_gradient(const winograd_args *w, const float *src, int64_t 
                     store(out + (i * 6 + j) * w->element, o[j]);
             }
         }
+    }
 }
 
 /* Statistics of what is written, as gemm's. */
@@ -196,7 +229,7 @@ INLINE void winograd_store_sums(float *stats, const winograd_sums *s)
 /* The epilogue: one tile of outputs, as far as it lies inside the map, of block kb. */
 INLINE void winograd_write(const winograd_args *w, int kb, tile_at at, vec y[4][4], vec bias, winograd_sums *s)
 {
-    size_t base = (((size_t)at.n * w->blocks + kb) * w->H * w->W + (size_t)at.y * w->W + at.x) * LANES;
+    size_t base = (((size_t)at.n * w->map_blocks + kb) * w->H * w->W + (size_t)at.y * w->W + at.x) * LANES;
     int rows = w->H - at.y < 4 ? w->H - at.y : 4, cols = w->W - at.x < 4 ? w->W - at.x : 4;
 
     UNROLL for (int i = 0; i < 4; i++) {
@@ -211,7 +244,10 @@ INLINE void winograd_write(const winograd_args *w, int kb, tile_at at, vec y[4][
                 v += load(w->add + p + j * LANES);
             if (w->relu)
                 v = positive(v);
-            store(w->out + p + j * LANES, v);
+            if (w->stream)
+                stream(w->out + p + j * LANES, v);
+            else
+                store(w->out + p + j * LANES, v);
             if (w->stats) {
                 if (s->count == 0 && i == 0 && j == 0)
                     s->pivot = v;
@@ -230,7 +266,8 @@ static void winograd_output(const winograd_args *w, int64_t first, int count)
     for (int kb = 0; kb < w->blocks; kb++) {
         vec bias = w->bias ? load(w->bias + kb * LANES) : (vec){0};
         winograd_sums s = {0};
-        for (int k = 0; k < count; k++) {
+        tile_at at = winograd_tile_of(first, w->down, w->across);
+        for (int k = 0; k < count; k++, winograd_advance(&at, w->down, w->across)) {
             const float *m = w->tiles + ((size_t)kb * w->pitch + k) * LANES;
             vec t[4][6], col[6], o[4], y[4][4];
 
@@ -243,11 +280,12 @@ static void winograd_output(const winograd_args *w, int64_t first, int count)
             }
             UNROLL for (int i = 0; i < 4; i++)
                 winograd_at(t[i], y[i]);
-            winograd_write(w, kb, winograd_tile_of(first + k, w->down, w->across), y, bias, &s);
+            winograd_write(w, kb, at, y, bias, &s);
         }
         if (w->stats)
             winograd_store_sums(w->stats + (size_t)kb * STAT_ROWS * LANES, &s);
     }
+    stream_end();
 }
 
 /* G g G^T of one [9][L][L] block of weights, to 36 blocks [L][L] at distance `element`. */

@@ -173,11 +173,6 @@ static size_t stage_floats(const graph *g, const direction *d)
     return panel_floats(g, d) + (size_t)d->out_blocks * d->chunk * g->k->lanes;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Room for the folded weights and bias behind the plan. */
 static conv *new_conv(const graph *g, const vertex *v, const vertex *x, bool winograd)
 {

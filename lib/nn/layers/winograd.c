@@ -2,7 +2,10 @@
 
 enum {
     ELEMENTS = 36,
-    STAGE_BYTES = 6 << 20, /* of the tiles that the weights' gradient takes at a time */
+    /* Of the weights' gradient. */
+    STAGE = 48, MAX_SINGLE_STAGE = 128, /* tiles that are transformed and multiplied at a time */
+    SUMS_FLOATS = 19 << 18,             /* of all slices: 19 MB, two slices of 256 channels */
+    MAX_GRADIENT_SLICES = 16, MIN_SLICE = 56 /* tiles */
 };
 
 static int tiles_of(const vertex *v)
@@ -48,7 +51,7 @@ static size_t element_size(const graph *g, int blocks, int pitch)
 /* Lays out tiles of a map at `tiles`; returns where they end. */
 static float *lay_out(winograd_args *w, const graph *g, const vertex *v, const vertex *map, int pitch, float *tiles)
 {
-    *w = (winograd_args){.blocks = map->blocks, .H = map->H, .W = map->W, .down = ceil_div(v->H, 4),
+    *w = (winograd_args){.blocks = map->blocks, .map_blocks = map->blocks, .H = map->H, .W = map->W, .down = ceil_div(v->H, 4),
                          .across = ceil_div(v->W, 4), .tiles = tiles, .pitch = pitch,
                          .element = element_size(g, map->blocks, pitch), .element4 = element_size(g, map->blocks, 4 * pitch)};
     if (v->stride == 1)
@@ -72,9 +75,20 @@ static size_t tiles_size(const graph *g, const vertex *v, const vertex *map, int
 }
 
 /*
- * Tiles that a thread takes at a time. Few channels: tiles
- * and products should stay in the second-level cache. Many: the weights (36 C K
- * floats) are read once for each block of tiles, so blocks must be larger.
+ * How far the products' memory must begin before the tiles' so that those of element i end where tiles i begin: by the
+ * largest element, and by what the elements up to there are larger.
+ */
+static size_t products_lead(const graph *g, const vertex *v, const vertex *from, const vertex *to, int count)
+{
+    size_t size = tiles_size(g, v, to, count), smaller = tiles_size(g, v, from, count);
+
+    return element_size(g, to->blocks, count * (v->stride == 1 ? 1 : 16)) + (size > smaller ? size - smaller : 0);
+}
+
+/*
+ * Tiles that a thread takes at a time. Few channels: tiles and products should
+ * stay in the second-level cache. Many: the weights (36 C K floats) are read
+ * once for each block of tiles, so blocks must be larger.
  */
 static int largest_block(const graph *g, const vertex *v, const vertex *x)
 {
@@ -97,18 +111,18 @@ int winograd_jobs(const graph *g, const vertex *v, const vertex *x, int rows)
     return ceil_div(rows * tiles_of(v), pass_block(g, v, x, rows));
 }
 
-static int stage_tiles(const vertex *v, const vertex *x)
-{
-    int products = v->stride == 1 ? ELEMENTS : 81, tiles = STAGE_BYTES / (products * 4 * (v->C + x->C)) / 28 * 28;
-
-    return tiles < 56 ? 56 : tiles > 448 ? 448 : tiles;
-}
+/* Of the weights' gradient, below. */
+static size_t gradient_scratch(const graph *g, const vertex *v, const vertex *x);
+static size_t gradient_shared(const graph *g, const vertex *v, const vertex *x);
 
 size_t winograd_scratch(const graph *g, const vertex *v, const vertex *x)
 {
     int most = largest_block(g, v, x);
+    size_t product = larger(products_lead(g, v, x, v, most) + tiles_size(g, v, x, most),
+                            products_lead(g, v, v, x, most) + tiles_size(g, v, v, most));
+    size_t gradient = g->use == GRAPH_TRAIN ? gradient_scratch(g, v, x) : 0;
 
-    return tiles_size(g, v, v, most) + tiles_size(g, v, x, most);
+    return larger(product, gradient);
 }
 
 size_t winograd_weights_size(const graph *g, const vertex *v, const vertex *x)
@@ -120,9 +134,9 @@ size_t winograd_weights_size(const graph *g, const vertex *v, const vertex *x)
 
 size_t winograd_shared(const graph *g, const vertex *v, const vertex *x)
 {
-    int stage = stage_tiles(v, x);
+    size_t weights = winograd_weights_size(g, v, x), gradient = gradient_shared(g, v, x);
 
-    return winograd_weights_size(g, v, x) + tiles_size(g, v, v, stage) + tiles_size(g, v, x, stage);
+    return larger(weights, gradient);
 }
 
 /* ---- Forward, and backward to the data ------------------------------------------------------ */
@@ -163,13 +177,16 @@ static void product_job(void *arg, int job, int thread)
     size_t L = (size_t)g->k->lanes;
     winograd_args in, out;
 
-    lay_out(&out, g, p->v, r->backward ? p->x : p->v, count,
-            lay_out(&in, g, p->v, r->backward ? p->v : p->x, count, thread_scratch(g, thread)));
+    /* Each element's products overwrite what the elements before it were made of: half the cache is enough. */
+    const vertex *from = r->backward ? p->v : p->x, *to = r->backward ? p->x : p->v;
+    lay_out(&in, g, p->v, from, count, thread_scratch(g, thread) + products_lead(g, p->v, from, to, count));
+    lay_out(&out, g, p->v, to, count, thread_scratch(g, thread));
     in.pre = p->pre;
     out.out = p->out;
     out.bias = p->bias;
     out.add = p->add;
     out.relu = p->relu;
+    out.stream = streams(g, to, p->rows);
     out.stats = p->stats ? p->stats + (size_t)job * r->out_blocks * STAT_ROWS * L : NULL;
 
     (r->backward ? r->form->data_input : r->form->input)(&in, p->src, first, count);
@@ -216,70 +233,170 @@ void winograd_backward_data(const winograd_pass *p)
 
 /* ---- Backward to the weights ------------------------------------------------------------------- */
 
-typedef struct stage {
+/*
+ * A job is a slice of the tiles and a group of the output's channel blocks: it
+ * transforms its tiles of x and dy and multiplies them itself, so that nothing
+ * but the slices' sums goes from one processor's caches to another's. A slice
+ * goes through its tiles in stages. The slices depend on the shape alone, the
+ * groups on the number of threads, which changes no sum.
+ */
+typedef struct gradient {
     const winograd_pass *p;
     const graph *g;
     const float *dy;
-    float *dw, *sums;         /* sums [36][K/L][C][L] */
-    winograd_args x, d;       /* the stage's tiles */
-    int first, count, total;
-} stage;
+    float *dw, *sums; /* sums [slices][K/L][C/L][36][L][L] */
+    int slices, groups, group_blocks, stage, total;
+} gradient;
 
-enum { PACK_TILES = 28, JOB_RUNS = 4 };
+enum { JOB_RUNS = 4, JOB_BLOCKS = 2 };
 
-static void stage_pack_job(void *arg, int job, int thread)
+static size_t sums_size(const graph *g)
 {
-    const stage *s = arg;
-    int first = job * PACK_TILES, count = s->count - first < PACK_TILES ? s->count - first : PACK_TILES;
-    winograd_args x = s->x, d = s->d;
-
-    (void)thread;
-    x.tiles += (size_t)first * s->g->k->lanes;
-    d.tiles += (size_t)first * s->g->k->lanes;
-    form_of(s->g, s->p->v)->input(&x, s->p->src, s->first + first, count);
-    form_of(s->g, s->p->v)->gradient(&d, s->dy, s->first + first, count);
+    return ELEMENTS * (size_t)g->k->lanes * g->k->lanes;
 }
 
-static void stage_product_job(void *arg, int job, int thread)
+/* What is planned for a full batch also serves fewer rows. */
+static gradient gradient_of(const graph *g, const vertex *v, const vertex *x)
 {
-    const stage *s = arg;
-    size_t L = (size_t)s->g->k->lanes, element = (size_t)s->x.blocks * s->d.blocks * L * L;
-    int groups = ceil_div(s->x.blocks, JOB_RUNS), i = job / groups, run = job % groups * JOB_RUNS;
+    gradient r = {.g = g, .total = g->batch / v->div * tiles_of(v)};
+    int pairs = ceil_div(v->blocks, JOB_BLOCKS), slices = (int)(SUMS_FLOATS / winograd_weights_size(g, v, x));
 
-    (void)thread;
-    int pixels = s->count * pixels_of(s->p->v, i);
-    s->g->k->wgrad(&(wgrad_args){.a = element_at(&s->x, s->p->v, i), .a_run = pixels * L, .first = run,
-                                 .runs = s->x.blocks - run < JOB_RUNS ? s->x.blocks - run : JOB_RUNS,
-                                 .d = element_at(&s->d, s->p->v, i), .d_block = pixels * L, .pixels = pixels,
-                                 .blocks = s->d.blocks, .dw = s->sums + weights_of(s->p->v, i) * element,
-                                 .dw_block = s->x.blocks * L * L, .accumulate = s->first > 0});
+    if (slices > MAX_GRADIENT_SLICES)
+        slices = MAX_GRADIENT_SLICES;
+    if (slices > ceil_div(r.total, MIN_SLICE))
+        slices = ceil_div(r.total, MIN_SLICE);
+    r.slices = slices < 1 ? 1 : slices;
+    r.groups = ceil_div(team_threads(g->team), r.slices);
+    r.group_blocks = ceil_div(pairs, r.groups < pairs ? r.groups : pairs) * JOB_BLOCKS;
+    if (r.group_blocks > v->blocks)
+        r.group_blocks = v->blocks;
+    r.groups = ceil_div(v->blocks, r.group_blocks);
+    r.stage = r.slices == 1 && r.total <= MAX_SINGLE_STAGE ? r.total : STAGE;
+    return r;
 }
 
-static void finish_job(void *arg, int kb, int thread)
+static int slice_tiles(const gradient *r, int slice)
 {
-    const stage *s = arg;
-    size_t square = (size_t)s->g->k->lanes * s->g->k->lanes, element = (size_t)s->x.blocks * s->d.blocks * square;
+    return (int)(((int64_t)r->total * slice + r->slices - 1) / r->slices);
+}
+
+/* A slice that is alone and takes one stage keeps no sums: each block is finished while it is at hand. */
+static bool finishes(const gradient *r)
+{
+    return r->slices == 1 && r->stage >= r->total;
+}
+
+static size_t gradient_scratch(const graph *g, const vertex *v, const vertex *x)
+{
+    gradient r = gradient_of(g, v, x);
+    vertex group = *v;
+
+    group.blocks = r.group_blocks;
+    return tiles_size(g, v, x, r.stage) + tiles_size(g, v, &group, r.stage) + JOB_BLOCKS * JOB_RUNS * sums_size(g);
+}
+
+static size_t gradient_shared(const graph *g, const vertex *v, const vertex *x)
+{
+    gradient r = gradient_of(g, v, x);
+
+    return finishes(&r) ? 0 : r.slices * winograd_weights_size(g, v, x);
+}
+
+/* Some blocks of outputs times some of inputs, all 36 elements, into sums [blocks][JOB_RUNS or C/L][36][L][L]. */
+static void gradient_products(const gradient *r, const winograd_args *x, const winograd_args *d, int count, int kb, int run,
+                              float *sums, size_t sums_block, bool accumulate)
+{
+    const vertex *v = r->p->v;
+    size_t L = (size_t)r->g->k->lanes;
+
+    for (int i = 0; i < ELEMENTS; i++) {
+        int pixels = count * pixels_of(v, i), to = weights_of(v, i);
+        size_t block = pixels * L;
+        r->g->k->wgrad(&(wgrad_args){.a = element_at(x, v, i) + run * block, .a_run = block,
+                                     .runs = x->blocks - run < JOB_RUNS ? x->blocks - run : JOB_RUNS,
+                                     .d = element_at(d, v, i) + kb * block, .d_block = block, .pixels = pixels,
+                                     .blocks = d->blocks - kb < JOB_BLOCKS ? d->blocks - kb : JOB_BLOCKS, .dw = sums,
+                                     .dw_block = sums_block, .used = {&to, 1, ELEMENTS}, .accumulate = accumulate});
+    }
+}
+
+/* From sums [36][L][L] to the weights of one pair of blocks. */
+static void finish(const gradient *r, const float *sums, int kb, int cb)
+{
+    size_t square = (size_t)r->g->k->lanes * r->g->k->lanes;
+
+    form_of(r->g, r->p->v)->weights_gradient(sums, r->dw + ((size_t)kb * r->p->x->blocks + cb) * 9 * square, square);
+}
+
+static void gradient_stage(const gradient *r, const winograd_args *x, const winograd_args *d, int count, int first_block,
+                           float *sums, float *scratch, bool accumulate)
+{
+    size_t size = sums_size(r->g);
+    int C = x->blocks;
+
+    for (int kb = 0; kb < d->blocks; kb += JOB_BLOCKS)
+        for (int run = 0; run < C; run += JOB_RUNS) {
+            if (!finishes(r)) {
+                gradient_products(r, x, d, count, kb, run, sums + ((size_t)(first_block + kb) * C + run) * size, C * size,
+                                  accumulate);
+                continue;
+            }
+            gradient_products(r, x, d, count, kb, run, scratch, JOB_RUNS * size, false);
+            for (int k = 0; k < JOB_BLOCKS && kb + k < d->blocks; k++)
+                for (int c = 0; c < JOB_RUNS && run + c < C; c++)
+                    finish(r, scratch + (size_t)(k * JOB_RUNS + c) * size, first_block + kb + k, run + c);
+        }
+}
+
+static void gradient_job(void *arg, int job, int thread)
+{
+    const gradient *r = arg;
+    const graph *g = r->g;
+    const vertex *v = r->p->v;
+    int slice = job / r->groups, first_block = job % r->groups * r->group_blocks;
+    int first = slice_tiles(r, slice), end = slice_tiles(r, slice + 1);
+    float *sums = r->sums + slice * winograd_weights_size(g, v, r->p->x);
+    vertex group = *v;
+
+    group.blocks = v->blocks - first_block < r->group_blocks ? v->blocks - first_block : r->group_blocks;
+    for (int at = first; at < end; at += r->stage) {
+        int count = end - at < r->stage ? end - at : r->stage;
+        winograd_args x, d;
+        float *scratch = lay_out(&d, g, v, &group, count, lay_out(&x, g, v, r->p->x, count, thread_scratch(g, thread)));
+        x.pre = r->p->pre;
+        d.map_blocks = v->blocks;
+        form_of(g, v)->input(&x, r->p->src, at, count);
+        form_of(g, v)->gradient(&d, r->dy + (size_t)first_block * v->pixels * g->k->lanes, at, count);
+        gradient_stage(r, &x, &d, count, first_block, sums, scratch, at > first);
+    }
+}
+
+/* Adds the slices' sums, of one block of outputs, in their order. */
+static void join_job(void *arg, int kb, int thread)
+{
+    const gradient *r = arg;
+    size_t size = sums_size(r->g), slice = winograd_weights_size(r->g, r->p->v, r->p->x);
 
     (void)thread;
-    for (int cb = 0; cb < s->x.blocks; cb++) {
-        size_t block = (size_t)kb * s->x.blocks + cb;
-        form_of(s->g, s->p->v)->weights_gradient(s->sums + block * square, s->dw + block * 9 * square, element);
+    for (int cb = 0; cb < r->p->x->blocks; cb++) {
+        float *sums = r->sums + ((size_t)kb * r->p->x->blocks + cb) * size;
+        for (int s = 1; s < r->slices; s++)
+            if (slice_tiles(r, s) < slice_tiles(r, s + 1))
+                r->g->k->add(sums, sums, sums + s * slice, size);
+        finish(r, sums, kb, cb);
     }
 }
 
 void winograd_backward_weights(const winograd_pass *p, const float *dy, float *dw)
 {
-    const graph *g = p->g;
-    const vertex *v = p->v, *x = p->x;
-    int most = stage_tiles(v, x);
-    stage s = {.p = p, .g = g, .dy = dy, .dw = dw, .sums = g->shared, .total = p->rows * tiles_of(v)};
+    gradient r = gradient_of(p->g, p->v, p->x);
 
-    for (; s.first < s.total; s.first += most) {
-        s.count = s.total - s.first < most ? s.total - s.first : most;
-        lay_out(&s.d, g, v, v, s.count, lay_out(&s.x, g, v, x, s.count, s.sums + winograd_weights_size(g, v, x)));
-        s.x.pre = p->pre;
-        team_run(g->team, ceil_div(s.count, PACK_TILES), stage_pack_job, &s);
-        team_run(g->team, ELEMENTS * ceil_div(x->blocks, JOB_RUNS), stage_product_job, &s);
-    }
-    team_run(g->team, v->blocks, finish_job, &s);
+    r.p = p;
+    r.dy = dy;
+    r.dw = dw;
+    r.total = p->rows * tiles_of(p->v);
+    r.sums = p->g->shared;
+    team_run(p->g->team, r.slices * r.groups, gradient_job, &r);
+    if (!finishes(&r))
+        team_run(p->g->team, p->v->blocks, join_job, &r);
 }
