@@ -68,6 +68,13 @@ $(B)/lib/stream/%.o: LAYERFLAGS = $(MSGPACKFLAGS)
 # (Sanitizers make -O3 of the unrolled kernels take minutes to compile.)
 $(B)/lib/nn/%.o: LAYERFLAGS = $(if $(SAN),-O1,-O3) -ffp-contract=fast
 
+# The page of ssl-plot's maps is written as it is, and compiled in as bytes.
+$(B)/lib/plot/page.o: LAYERFLAGS = -I$(B)/lib/plot
+$(B)/lib/plot/page.o: $(patsubst %,$(B)/lib/plot/page.%.inc,html css js)
+$(B)/%.inc: %
+	@mkdir -p $(@D)
+	$(call say,OD)od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' >$@
+
 $(B)/libtools.a: $(LIB_OBJ)
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
@@ -118,6 +125,9 @@ cli: $(PROGS) ## only the CLI tests; T="a b" for some of them
 check-torch: all $(TORCHES) ## compare with PyTorch, torchvision and scikit-learn (TORCH="a b" for some)
 	@.ci/deps $(PACKAGES) $(DEB_TORCH)
 	@tests/torch/run $(B) $(TORCH)
+
+check-browser: all ## look at ssl-plot's page in a headless Chromium (skipped where there is none)
+	@tests/browser/run $(B)
 
 bench: $(PROGS) $(BENCHES) ## measure speed
 	@BIN=$(B) tests/bench/run
@@ -184,6 +194,6 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
 
-.PHONY: all deps deps-all demo test check unit cli check-torch bench sanitized-check sanitized-cli asan ubsan tsan \
+.PHONY: all deps deps-all demo test check unit cli check-torch check-browser bench sanitized-check sanitized-cli asan ubsan tsan \
 	fuzz fuzz-run lint man install uninstall dist clean help
 -include $(shell find build -name '*.d' 2>/dev/null)

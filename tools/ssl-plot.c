@@ -20,7 +20,7 @@ static bool html;
 static const opt opts[] = {
     {0, NULL, OPT_SECTION, NULL, NULL, "The picture:", 0, 0},
     {'o', "output", OPT_STRING, &output, "FILE", "write FILE, as its suffix says (default: standard output)", 0, 0},
-    {'t', "to", OPT_STRING, &to, "FORMAT", "svg or png (default: by the suffix of FILE, or svg)", 0, 0},
+    {'t', "to", OPT_STRING, &to, "FORMAT", "svg or png; of a map also html or tsv (default: by the suffix\nof FILE, or svg)", 0, 0},
     {0, "title", OPT_STRING, &q.title, "TEXT", "a title", 0, 0},
     {0, "width", OPT_INT, &q.width, "N", "pixels (default 800)", 200, 8000},
     {0, "scale", OPT_DOUBLE, &scale, "X", "of a PNG: its pixels to one of --width (default 2)", 0.25, 8},
@@ -44,6 +44,15 @@ static const opt opts[] = {
     {'k', "neighbours", OPT_INT, &q.neighbours, "N", "of each (default 8)", 1, 100},
     {0, "of", OPT_STRING, &q.query_split, "SPLIT", "look up images of this split (default: test, where there is train too)", 0, 0},
     {0, "among", OPT_STRING, &q.among_split, "SPLIT", "among images of this one (default: train, where there is test too)", 0, 0},
+    {0, NULL, OPT_SECTION, NULL, NULL, "map:", 0, 0},
+    {0, "html", OPT_FLAG, &html, NULL, "a page to wander in, in one file", 0, 0},
+    {'m', "method", OPT_STRING, &q.method, "NAME", "tsne or pca (default: tsne)", 0, 0},
+    {0, "perplexity", OPT_DOUBLE, &q.perplexity, "X", "how many neighbours count, of t-SNE (default 30)", 1.5, 1000},
+    {0, "iterations", OPT_INT, &q.iterations, "N", "of t-SNE (default 1000)", 4, 100000},
+    {0, "colour", OPT_STRING, &q.colour, "NAME", "class, split or cluster (default: class)", 0, 0},
+    {0, "clusters", OPT_STRING, &q.clusters, "FILE", "the samples' clusters, from ssl-cluster", 0, 0},
+    {0, "thumbnails", OPT_FLAG, &q.thumbnails, NULL, "draw images in place of points", 0, 0},
+    {0, "thumbnail-size", OPT_INT, &q.thumbnail_size, "N", "of an image, in pixels (default 32)", 8, 256},
     {0, NULL, OPT_SECTION, NULL, NULL, "Pictures of embeddings:", 0, 0},
     {0, "limit", OPT_INT, &q.limit, "N", "take N samples, drawn at random (default: all)", 4, 1e9},
     {0, "seed", OPT_INT, &q.seed, "N", "of what is drawn at random (default 0)", 0, 9e18},
@@ -81,6 +90,9 @@ static int misplaced(const plot_kind *k, err *e)
         {q.where.n > 0, "where", "bars confusion"}, {q.labels, "labels", "curves bars"},
         {q.counts, "counts", "confusion"}, {q.queries, "queries", "neighbours"}, {q.keys.n > 0, "key", "neighbours"},
         {q.neighbours, "neighbours", "neighbours map"}, {q.query_split, "of", "neighbours"}, {q.among_split, "among", "neighbours"},
+        {q.method, "method", "map"}, {!isnan(q.perplexity), "perplexity", "map"}, {q.iterations, "iterations", "map"},
+        {q.colour, "colour", "map"}, {q.clusters, "clusters", "map"}, {q.thumbnails, "thumbnails", "map"},
+        {q.thumbnail_size, "thumbnail-size", "map"}, {html, "html", "map"},
         {q.limit, "limit", "neighbours map"}, {q.seed >= 0, "seed", "neighbours map"}, {q.threads, "jobs", "neighbours map"},
     };
 
@@ -90,20 +102,19 @@ static int misplaced(const plot_kind *k, err *e)
     return 0;
 }
 
-/* "svg", "png" or "html". */
+/* What to write: "svg", "png", or, where the kind has them, "html" and "tsv". */
 static int format(const plot_kind *k, const char **f, err *e)
 {
     const char *dot = output ? strrchr(output, '.') : NULL;
 
+    if (html && to && strcmp(to, "html") != 0)
+        return err_set(e, ERR_USAGE, "--html and --to %s exclude each other", to);
     *f = html ? "html" : to ? to : dot && !strchr(dot, '/') ? dot + 1 : "svg";
-    bool known = strcmp(*f, "svg") == 0 || strcmp(*f, "png") == 0;
-    if (k->page && strcmp(*f, "html") == 0)
+    if (strcmp(*f, "svg") == 0 || strcmp(*f, "png") == 0 || (k->page && strcmp(*f, "html") == 0) || (k->table && strcmp(*f, "tsv") == 0))
         return 0;
-    if (known)
-        return 0;
-    if (strcmp(*f, "html") == 0)
-        return err_set(e, ERR_USAGE, "'%s' is drawn as svg or png, not as a page", k->name);
-    return err_set(e, ERR_USAGE, "'%s' is no format; there are svg and png%s", *f, k->page ? ", and html" : "");
+    if (strcmp(*f, "html") == 0 || strcmp(*f, "tsv") == 0)
+        return err_set(e, ERR_USAGE, "'%s' is drawn as svg or png, not as %s", k->name, *f);
+    return err_set(e, ERR_USAGE, "'%s' is no format; there are svg and png%s", *f, k->page ? ", html and tsv" : "");
 }
 
 /* ---- Drawing ------------------------------------------------------------------------------ */
@@ -116,6 +127,8 @@ static int draw(const plot_kind *k, const char *form, buf *b, err *e)
 
     if (strcmp(form, "html") == 0)
         return k->page(&q, b, e);
+    if (strcmp(form, "tsv") == 0)
+        return k->table(&q, b, e);
     svg_begin(&s, (double)q.width);
     rc = k->draw(&q, &s, &height, e);
     if (rc == 0)
@@ -150,7 +163,7 @@ static int run(tool *t, err *e)
 {
     static const char *const standard[] = {"-"};
     const plot_kind *k = plot_find(t->operands[0]);
-    const char *form;
+    const char *form = "svg";
     buf b = {0};
 
     if (!k)

@@ -1,4 +1,4 @@
-/* An image as a PNG file, through libvips; the same bytes each time. */
+/* An image as a file, through libvips; the same bytes each time. */
 #ifndef IMAGE_ENCODE_H
 #define IMAGE_ENCODE_H
 
@@ -7,5 +7,7 @@
 
 /* Appended to out. */
 int image_png(const image *im, buf *out, err *e);
+/* quality: 1..100. */
+int image_jpeg(const image *im, int quality, buf *out, err *e);
 
 #endif

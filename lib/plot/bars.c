@@ -333,4 +333,4 @@ static int draw(const plot_request *q, svg *s, double *height, err *e)
     return rc;
 }
 
-const plot_kind plot_bars = {"bars", "tables of ssl-probe, or of results", "accuracies by method, with intervals, over seeds", draw, NULL};
+const plot_kind plot_bars = {"bars", "tables of ssl-probe, or of results", "accuracies by method, with intervals, over seeds", draw, NULL, NULL};

@@ -309,4 +309,4 @@ out:
     return rc;
 }
 
-const plot_kind plot_confusion = {"confusion", "output of ssl-probe --confusion", "which classes are taken for which", draw, NULL};
+const plot_kind plot_confusion = {"confusion", "output of ssl-probe --confusion", "which classes are taken for which", draw, NULL, NULL};

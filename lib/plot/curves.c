@@ -345,4 +345,4 @@ out:
     return rc;
 }
 
-const plot_kind plot_curves = {"curves", "logs of ssl-train", "loss, accuracy, learning rate and collapse, as panels", draw, NULL};
+const plot_kind plot_curves = {"curves", "logs of ssl-train", "loss, accuracy, learning rate and collapse, as panels", draw, NULL, NULL};

@@ -201,4 +201,4 @@ static int draw(const plot_request *q, svg *s, double *height, err *e)
     return rc;
 }
 
-const plot_kind plot_neighbours = {"neighbours", "embeddings with their images", "query images beside their nearest neighbours", draw, NULL};
+const plot_kind plot_neighbours = {"neighbours", "embeddings with their images", "query images beside their nearest neighbours", draw, NULL, NULL};

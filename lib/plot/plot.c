@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const plot_kind *const plot_kinds[] = {&plot_curves, &plot_bars, &plot_confusion, &plot_neighbours, NULL};
+const plot_kind *const plot_kinds[] = {&plot_curves, &plot_bars, &plot_confusion, &plot_neighbours, &plot_map, NULL};
 
 const plot_kind *plot_find(const char *name)
 {

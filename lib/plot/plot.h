@@ -57,7 +57,8 @@ typedef struct plot_kind {
     const char *name, *takes, *help;
     /* Draw into s, which is begun; *height is set. ERR_INPUT names what is wrong with which input. */
     int (*draw)(const plot_request *q, svg *s, double *height, err *e);
-    int (*page)(const plot_request *q, buf *html, err *e); /* NULL: there is none */
+    int (*page)(const plot_request *q, buf *html, err *e); /* NULL: there is none; so the next */
+    int (*table)(const plot_request *q, buf *tsv, err *e);
 } plot_kind;
 
 /* NULL ends it. */

@@ -135,7 +135,10 @@ static int read_one(points *p, const plot_request *q, int i, const assignments *
 
     if (!r || header_expect(reader_header(r), e, KIND_EMBEDDINGS, NULL))
         goto out;
-    if (side && header_field(reader_header(r), "image", NULL, (int64_t[TENSOR_MAX_DIMS]){0}) < 0) {
+    bool carried = header_field(reader_header(r), "image", NULL, (int64_t[TENSOR_MAX_DIMS]){0}) >= 0;
+    if (side < 0) /* all inputs or none: the first decides */
+        side = i == 0 ? (carried ? -side : 0) : p->thumb ? -side : 0;
+    if (side && !carried) {
         err_set(e, ERR_INPUT, "the stream carries no images; ssl-embed passes them on with --keep");
         goto out;
     }

@@ -27,7 +27,7 @@ typedef struct points {
 
 /*
  * Read all inputs of q, and no more of them than q->limit, drawn at random by q->seed. side: images are reduced to
- * fit that square, 0: none are kept. Clusters are joined by key from q->clusters. ERR_INPUT where a sample has no
+ * fit that square, 0: none are kept; below 0: to -side, if the streams have any. Clusters are joined by key from q->clusters. ERR_INPUT where a sample has no
  * embedding, or no image where one is asked for. points_clear() also after a failure.
  */
 int points_read(points *p, const plot_request *q, int side, err *e);
