@@ -194,12 +194,14 @@ int main(int argc, char **argv)
     tool t = {
         .name = "ssl-plot",
         .synopsis = "PICTURE [option ...] [file ...]",
-        .about = "Draw logs, results and embeddings, as SVG or PNG.  PICTURE is one of --list.",
+        .about = "Draw logs, results and embeddings, as SVG, PNG or a page of HTML.  PICTURE is one of --list.",
         .opts = opts,
         .examples = "  ssl-plot curves simclr.log byol.log -o curves.svg\n"
                     "  ssl-plot bars pipelines/results/*.tsv -o results.png\n"
                     "  ssl-probe --confusion photos.emb | ssl-plot confusion -o confusion.svg\n"
-                    "  ssl-load photos/ --size 32 | ssl-embed -m rot.model --keep | ssl-plot neighbours -o near.png\n",
+                    "  ssl-load photos/ --size 32 | ssl-embed -m rot.model --keep | ssl-plot neighbours -o near.png\n"
+                    "  ssl-plot map photos.emb -o map.svg\n"
+                    "  ssl-plot map photos.emb --html -o map.html\n",
         .min_operands = 1,
         .max_operands = -1,
         .run = run,

@@ -89,7 +89,7 @@ function nearest(px, py) {
 // ---- Drawing ---------------------------------------------------------------------------------
 
 // Points are stamped into the pixels by hand: sixty thousand take a few milliseconds, with or without a graphics card.
-const whole = () => Math.min(W, H) - 48;
+const whole = () => Math.max(40, Math.min(W, H) - 48);
 const radius = () => Math.max(1.1, Math.min(9, 0.34 * whole() / Math.sqrt(n) * Math.sqrt(view.scale / whole())));
 let thumbs = new Set(), thumbSide = 34, order = new Uint32Array(n);
 for (let i = 0, step = Math.max(1, Math.floor(n * 0.618) | 1); i < n; i++) order[i] = i;
@@ -245,7 +245,7 @@ function reset() {
   draw();
 }
 function resize() {
-  const first = !W, cx = (W / 2 - view.x) / view.scale, cy = (H / 2 - view.y) / view.scale;
+  const first = !W, before = whole(), cx = (W / 2 - view.x) / view.scale, cy = (H / 2 - view.y) / view.scale;
   W = box.clientWidth;
   H = box.clientHeight;
   ratio = Math.min(window.devicePixelRatio || 1, 2);
@@ -253,6 +253,7 @@ function resize() {
   image = ctx.createImageData(points.width, points.height);
   pixels = new Uint32Array(image.data.buffer);
   if (first) { reset(); return; }
+  view.scale *= whole() / before;
   view.x = W / 2 - cx * view.scale;
   view.y = H / 2 - cy * view.scale;
   draw();

@@ -94,6 +94,39 @@ says 'with --keep' 'is told how' 'ssl-plot neighbours e.ssl'
 exits 3 'images alone' 'ssl-plot neighbours i.ssl'
 exits 3 'a stream cut short' 'head -c 9000 k.ssl | ssl-plot neighbours'
 
+# ---- maps
+ok 'a map' 'ssl-plot map e.ssl -o map.svg'
+well map.svg
+prints 't-SNE of [0-9]+ embeddings' 'says what it is' 'cat map.svg'
+ok 'again, with other threads' 'ssl-plot map e.ssl -j 1 -o map1.svg && ssl-plot map e.ssl -j 3 -o map3.svg'
+same map1.svg map3.svg 'threads change nothing'
+same map.svg map1.svg 'nor does another run'
+ok 'components' 'ssl-plot map p.ssl -m pca -o pca.svg'
+prints 'principal components: across [0-9.]+ %' 'and their shares' 'cat pca.svg'
+ok 'images' 'ssl-plot map k.ssl --thumbnails --thumbnail-size 20 -o thumbs.svg'
+well thumbs.svg
+prints '<image' 'are there' 'cat thumbs.svg'
+ok 'as PNG' 'ssl-plot map k.ssl --iterations 20 -o map.png'
+ok 'a table' 'ssl-plot map e.ssl -o map.tsv'
+is "$(ssl-convert -t tsv e.ssl | tail -n +2 | cut -f 1)" 'of the samples in order' 'tail -n +2 map.tsv | cut -f 1'
+ok 'clusters' 'ssl-cluster -q -k 3 <e.ssl >e.cl && ssl-plot map e.ssl --clusters e.cl --colour cluster -o cl.svg && ssl-plot map e.ssl --colour split >split.svg'
+is '4' 'a part' 'ssl-plot map e.ssl --limit 4 --to tsv | tail -n +2 | wc -l'
+ok 'a page' 'ssl-plot map k.ssl --clusters e.cl --iterations 50 --title "<b>&" --html -o map.html && ssl-plot map k.ssl -j 1 --clusters e.cl --iterations 50 --title "<b>&" -o map2.html'
+same map.html map2.html 'is the same each time'
+prints '</html>' 'is whole' 'tail -n 1 map.html'
+prints '<title>&#60;b>&#38;</title>' 'its title is escaped' 'cat map.html'
+prints '"title": "\\u003cb>&"' 'in its data, too' 'grep about-data map.html'
+is '0' 'it asks nothing of the network' "grep -cE '(src|href)=.?https?:|url\\(http|fetch\\(|XMLHttp' map.html || true"
+ok 'a page without images' 'ssl-plot map e.ssl --html >none.html && ! grep -q sheet-0.: none.html'
+exits 2 'clusters that are not there' 'ssl-plot map e.ssl --colour cluster'
+exits 2 'no such colour' 'ssl-plot map e.ssl --colour size'
+exits 2 'no such method' 'ssl-plot map e.ssl -m umap'
+exits 3 'a perplexity for more samples' 'ssl-plot map e.ssl --perplexity 500'
+exits 2 'no page of bars' 'ssl-plot bars rot.tsv -o x.html'
+exits 3 'no thumbnails' 'ssl-plot map e.ssl --thumbnails'
+exits 3 'a stream cut short' 'head -c 3000 e.ssl | ssl-plot map --html'
+if [ -w /dev/full ]; then exits 1 'a full disk' 'ssl-plot map e.ssl --html >/dev/full'; fi
+
 # ---- the command line
 exits 2 'no picture' 'ssl-plot'
 says "did you mean 'curves'" 'a near one' 'ssl-plot curve rot.log'
