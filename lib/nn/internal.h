@@ -133,8 +133,6 @@ struct graph {
     int report_count;
 };
 
-enum { STREAM_FLOATS = 2 << 20 };
-
 #define NORM_EPS 1e-5 /* added to the variance by batch normalisation */
 
 extern const layer layer_input, layer_conv2d, layer_batchnorm, layer_relu, layer_add, layer_maxpool, layer_global_avgpool,
@@ -183,10 +181,10 @@ static inline size_t row_size(const graph *g, const vertex *v)
     return (size_t)v->blocks * (size_t)v->pixels * (size_t)g->k->lanes;
 }
 
-/* What is this large is better written past the caches: it would not stay there until it is read. */
-static inline bool streams(const graph *g, const vertex *v, int rows)
+/* Arrays this large are better written past the caches: they would not stay there until they are read. */
+static inline bool streams(size_t floats)
 {
-    return row_size(g, v) * (size_t)rows > STREAM_FLOATS;
+    return floats > 2 << 20;
 }
 
 static inline float *thread_scratch(const graph *g, int thread)

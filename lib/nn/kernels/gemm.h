@@ -16,7 +16,7 @@ INLINE size_t weight_run(const taps_used *u, int run)
 
 /* Adds runs r..end-1. PLAIN: a run of the reduction is one row of elements, instead of LANES channels. */
 INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a, const float *w, int r, int end,
-                     const int P, const int Q, const bool plain)
+                     const int P, const int Q, const bool plain, bool ahead)
 {
     size_t next = Q > 1 ? g->w_block : 0;
 
@@ -34,9 +34,12 @@ INLINE void gemm_sum(vec acc[TILE_PIXELS][2], const gemm_args *g, const float *a
     }
     for (a += r * g->a_run; r < end; r++, a += g->a_run) {
         const float *w0 = w + weight_run(&g->used, r) * LANES * LANES, *w1 = w0 + next;
+        if (ahead)
+            UNROLL for (int p = 0; p < P; p++)
+                __builtin_prefetch(a + (P + p) * LANES);
         for (int c = 0; c < LANES; c++, w0 += LANES, w1 += LANES) {
             vec v0 = load(w0), v1 = load(w1);
-            __builtin_prefetch(w0 + 2 * g->w_block, 0, 2);
+            __builtin_prefetch(w0 + 2 * g->w_block, 0, 2); /* of the next blocks, to the second-level cache */
             if (Q > 1)
                 __builtin_prefetch(w1 + 2 * g->w_block, 0, 2);
             UNROLL for (int p = 0; p < P; p++) {
@@ -66,23 +69,34 @@ INLINE void gemm_stats(float *stats, vec acc[TILE_PIXELS][2], const int P, const
     store(stats + 3 * LANES, load(stats + 3 * LANES) + squares);
 }
 
+INLINE size_t gemm_place(const gemm_args *g, int pixel, int block)
+{
+    return (size_t)block * g->out_block + (g->out_pixel ? g->out_pixel[pixel] : (size_t)pixel * LANES);
+}
+
 INLINE void gemm_tile(const gemm_args *g, int pixel, int block, const int P, const int Q, const bool plain)
 {
     vec acc[TILE_PIXELS][2];
     const float *a = g->a + (size_t)pixel * (plain ? 1 : LANES), *w = g->w + (size_t)block * g->w_block;
+    const bool ahead = !plain && g->far && block == 0;
+
+    if (g->add)
+        UNROLL for (int p = 0; p < P; p++)
+            UNROLL for (int q = 0; q < Q; q++)
+                __builtin_prefetch(g->add + gemm_place(g, pixel + p, block + q));
 
     UNROLL for (int p = 0; p < P; p++)
         UNROLL for (int q = 0; q < Q; q++)
             acc[p][q] = g->bias ? load(g->bias + (size_t)(block + q) * LANES) : (vec){0};
     if (plain || g->runs <= PART_RUNS) {
-        gemm_sum(acc, g, a, w, 0, g->runs, P, Q, plain);
+        gemm_sum(acc, g, a, w, 0, g->runs, P, Q, plain, ahead);
     } else {
         vec part[TILE_PIXELS][2];
         for (int r = 0; r < g->runs; r += PART_RUNS) {
             UNROLL for (int p = 0; p < P; p++)
                 UNROLL for (int q = 0; q < Q; q++)
                     part[p][q] = (vec){0};
-            gemm_sum(part, g, a, w, r, r + PART_RUNS < g->runs ? r + PART_RUNS : g->runs, P, Q, false);
+            gemm_sum(part, g, a, w, r, r + PART_RUNS < g->runs ? r + PART_RUNS : g->runs, P, Q, false, ahead);
             UNROLL for (int p = 0; p < P; p++)
                 UNROLL for (int q = 0; q < Q; q++)
                     acc[p][q] += part[p][q];
@@ -90,13 +104,16 @@ INLINE void gemm_tile(const gemm_args *g, int pixel, int block, const int P, con
     }
 
     UNROLL for (int p = 0; p < P; p++) {
-        size_t at = (size_t)block * g->out_block + (g->out_pixel ? g->out_pixel[pixel + p] : (size_t)(pixel + p) * LANES);
         UNROLL for (int q = 0; q < Q; q++) {
+            size_t at = gemm_place(g, pixel + p, block + q);
             if (g->add)
-                acc[p][q] += load(g->add + at + q * g->out_block);
+                acc[p][q] += load(g->add + at);
             if (g->relu)
                 acc[p][q] = positive(acc[p][q]);
-            store(g->out + at + q * g->out_block, acc[p][q]);
+            if (g->stream)
+                stream(g->out + at, acc[p][q]);
+            else
+                store(g->out + at, acc[p][q]);
         }
     }
     if (g->stats)
@@ -130,6 +147,8 @@ INLINE void gemm_blocks(const gemm_args *g, const bool plain)
         gemm_pixels(g, k, 2, plain);
     if (k < g->blocks)
         gemm_pixels(g, k, 1, plain);
+    if (g->stream)
+        stream_end();
 }
 
 static void gemm(const gemm_args *g)

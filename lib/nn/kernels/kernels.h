@@ -61,6 +61,7 @@ typedef struct taps_used {
 typedef struct gemm_args {
     const float *a; /* [runs][a_run / L][L] */
     size_t a_run;
+    bool far;           /* a is in memory rather than in a cache: the next pixels are asked for early; not for plain */
     const size_t *rows; /* plain: a run is of one channel, pixel p of run r at a[rows[r] + p] */
     int runs;
     const float *w; /* [blocks] at distance w_block of [runs][L][L]; plain: [runs][L] */
@@ -74,6 +75,7 @@ typedef struct gemm_args {
     const float *bias; /* [blocks][L] */
     const float *add;  /* laid out as out; may be out itself */
     bool relu;
+    bool stream;  /* out is written past the caches */
     float *stats; /* [blocks][STAT_ROWS][L] of what is written, added to what is there; count 0: nothing yet */
 } gemm_args;
 
@@ -117,6 +119,7 @@ typedef struct norm_args {
     float *y;
     const float *a, *b; /* [blocks][L] */
     bool relu;
+    bool stream; /* y is written past the caches */
     /* backward */
     const float *dy;
     const float *mask_y; /* y, where the mask cannot be recomputed from z; NULL otherwise */
@@ -150,7 +153,7 @@ typedef struct winograd_args {
     float *out;
     const float *bias, *add;
     bool relu;
-    bool stream; /* out is larger than the caches */
+    bool stream; /* out is written past the caches */
     float *stats;
 } winograd_args;
 

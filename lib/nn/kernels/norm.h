@@ -43,9 +43,16 @@ INLINE void norm_apply_as(const norm_args *m, int n0, int n1, bool other, bool r
                 vec v = load(m->z + at) * a + b;
                 if (other)
                     v += load(m->other + at);
-                store(m->y + at, rectify ? positive(v) : v);
+                if (rectify)
+                    v = positive(v);
+                if (m->stream)
+                    stream(m->y + at, v);
+                else
+                    store(m->y + at, v);
             }
         }
+    if (m->stream)
+        stream_end();
 }
 
 static void norm_apply(const norm_args *m, int n0, int n1)

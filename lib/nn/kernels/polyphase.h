@@ -254,7 +254,8 @@ static void polyphase_output(const winograd_args *w, int64_t first, int count)
         if (w->stats)
             winograd_store_sums(w->stats + (size_t)kb * STAT_ROWS * LANES, &s);
     }
-    stream_end();
+    if (w->stream)
+        stream_end();
 }
 
 /* Row y of dx, columns x, x + 2... */
@@ -307,7 +308,8 @@ static void polyphase_data_output(const winograd_args *w, int64_t first, int cou
                 polyphase_write_row(w, map, add, y + 2 * i, x, even[0]);
             }
         }
-    stream_end();
+    if (w->stream)
+        stream_end();
 }
 
 static void polyphase_weights(const float *w, float *out, size_t element)

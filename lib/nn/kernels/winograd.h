@@ -263,11 +263,16 @@ INLINE void winograd_write(const winograd_args *w, int kb, tile_at at, vec y[4][
 /* A^T m A of products, with the epilogue, to the output map. */
 static void winograd_output(const winograd_args *w, int64_t first, int count)
 {
+    size_t plane = (size_t)w->H * w->W * LANES;
+
     for (int kb = 0; kb < w->blocks; kb++) {
         vec bias = w->bias ? load(w->bias + kb * LANES) : (vec){0};
         winograd_sums s = {0};
-        tile_at at = winograd_tile_of(first, w->down, w->across);
+        tile_at at = winograd_tile_of(first, w->down, w->across), ahead = winograd_tile_of(first + AHEAD, w->down, w->across);
         for (int k = 0; k < count; k++, winograd_advance(&at, w->down, w->across)) {
+            if (w->add)
+                winograd_prefetch(w->add + ((size_t)ahead.n * w->map_blocks + kb) * plane, w->W, ahead.y, ahead.x, 4, 4);
+            winograd_advance(&ahead, w->down, w->across);
             const float *m = w->tiles + ((size_t)kb * w->pitch + k) * LANES;
             vec t[4][6], col[6], o[4], y[4][4];
 
@@ -285,7 +290,8 @@ static void winograd_output(const winograd_args *w, int64_t first, int count)
         if (w->stats)
             winograd_store_sums(w->stats + (size_t)kb * STAT_ROWS * LANES, &s);
     }
-    stream_end();
+    if (w->stream)
+        stream_end();
 }
 
 /* G g G^T of one [9][L][L] block of weights, to 36 blocks [L][L] at distance `element`. */

@@ -170,7 +170,8 @@ static void batchnorm_forward(graph *g, op *o, int n)
     norm_run r = {.g = g, .v = v, .m = m, .rows = rows, .sums = m->sums, .slice = (size_t)v->blocks * STAT_ROWS * g->k->lanes};
 
     r.args = (norm_args){.blocks = v->blocks, .pixels = v->pixels, .z = value_of(g, o->x), .y = value_of(g, o->y),
-                         .other = o->other < 0 ? NULL : value_of(g, o->other), .a = m->a, .b = m->b, .relu = o->relu};
+                         .other = o->other < 0 ? NULL : value_of(g, o->other), .a = m->a, .b = m->b, .relu = o->relu,
+                         .stream = streams(rows * row_size(g, v))};
     m->batch = g->mode != GRAPH_MODE_EVAL;
     if (m->batch && (int64_t)rows * v->pixels < 2) {
         err_set(g->run_error, ERR_RUN, "batch normalisation needs more than one value a channel, and got one");

@@ -341,6 +341,7 @@ static void direction_job(void *arg, int job, int thread)
                    .blocks = d->out_blocks, .out = r->out, .out_block = (size_t)d->at.out_H * d->at.out_W * L,
                    .out_pixel = places, .bias = r->bias, .add = r->add, .relu = r->relu, .stats = stats};
 
+    m.stream = streams((size_t)r->rows * d->out_blocks * m.out_block);
     if (stats)
         memset(stats, 0, (size_t)d->out_blocks * STAT_ROWS * L * sizeof *stats);
     output_places(g, d, first, pixels, places);
@@ -352,6 +353,7 @@ static void direction_job(void *arg, int job, int thread)
     }
     int plane = d->in_H * d->in_W;
     m.a_run = (size_t)plane * L;
+    m.far = true;
     for (int done = 0; done < pixels; done += m.pixels) {
         int64_t n = (first + done) / plane, p = (first + done) % plane;
         m.a = r->src + ((size_t)n * d->in_blocks * plane + (size_t)p) * L;

@@ -143,7 +143,7 @@ static void forward_job(void *arg, int job, int thread)
     int end = y + band_lines(v) < v->H ? y + band_lines(v) : v->H;
     gemm_args m = {.rows = run_offsets(r, (size_t *)thread_scratch(p->g, thread)), .runs = runs_of(v, p->x), .w = p->weights,
                    .w_block = runs_of(v, p->x) * L, .pixels = v->W, .blocks = v->blocks, .out_block = v->pixels * L,
-                   .bias = p->bias, .relu = p->relu,
+                   .bias = p->bias, .relu = p->relu, .stream = streams(p->rows * row_size(p->g, v)),
                    .stats = p->stats ? p->stats + (size_t)job * v->blocks * STAT_ROWS * L : NULL};
 
     if (m.stats)

@@ -2,6 +2,7 @@
 
 enum {
     ELEMENTS = 36,
+    MAX_SHARED = 16, /* tiles: see shares_outputs() */
     /* Of the weights' gradient. */
     STAGE = 48, MAX_SINGLE_STAGE = 128, /* tiles that are transformed and multiplied at a time */
     SUMS_FLOATS = 19 << 18,             /* of all slices: 19 MB, two slices of 256 channels */
@@ -97,10 +98,18 @@ static int largest_block(const graph *g, const vertex *v, const vertex *x)
     return ceil_div(v->stride == 1 ? want : want / 2, g->k->tile) * g->k->tile;
 }
 
+/* So few tiles that it is the weights which are better read only once: all tiles are one block, and the jobs share the outputs. */
+static bool shares_outputs(const vertex *v, const vertex *x, int tiles)
+{
+    return tiles <= MAX_SHARED / v->stride && tiles < v->C && tiles < x->C;
+}
+
 static int pass_block(const graph *g, const vertex *v, const vertex *x, int rows)
 {
     int most = largest_block(g, v, x), tiles = rows * tiles_of(v), jobs = ceil_div(tiles, most);
 
+    if (shares_outputs(v, x, tiles))
+        return tiles;
     /* An even number of equal blocks. */
     jobs += jobs & 1;
     return ceil_div(tiles, jobs);
@@ -118,6 +127,9 @@ static size_t gradient_shared(const graph *g, const vertex *v, const vertex *x);
 size_t winograd_scratch(const graph *g, const vertex *v, const vertex *x)
 {
     int most = largest_block(g, v, x);
+
+    for (int rows = 1; rows <= g->batch / v->div && shares_outputs(v, x, rows * tiles_of(v)); rows++)
+        most = rows * tiles_of(v) > most ? rows * tiles_of(v) : most;
     size_t product = larger(products_lead(g, v, x, v, most) + tiles_size(g, v, x, most),
                             products_lead(g, v, v, x, most) + tiles_size(g, v, v, most));
     size_t gradient = g->use == GRAPH_TRAIN ? gradient_scratch(g, v, x) : 0;
@@ -139,6 +151,16 @@ size_t winograd_shared(const graph *g, const vertex *v, const vertex *x)
     return larger(weights, gradient);
 }
 
+enum { JOB_RUNS = 4, JOB_BLOCKS = 2 };
+
+/* How many blocks of a map each of `groups` jobs takes: pairs, which the products are fastest on. */
+static int group_blocks(const vertex *map, int groups)
+{
+    int pairs = ceil_div(map->blocks, JOB_BLOCKS), blocks = ceil_div(pairs, groups < pairs ? groups : pairs) * JOB_BLOCKS;
+
+    return blocks < map->blocks ? blocks : map->blocks;
+}
+
 /* ---- Forward, and backward to the data ------------------------------------------------------ */
 
 typedef struct product {
@@ -148,7 +170,8 @@ typedef struct product {
     const float *weights; /* the arena's */
     float *transformed;
     int in_blocks, out_blocks;
-    int block, total; /* tiles */
+    int block, total;         /* tiles */
+    int groups, group_blocks; /* of output blocks */
     bool backward;
 } product;
 
@@ -173,28 +196,32 @@ static void product_job(void *arg, int job, int thread)
     const product *r = arg;
     const graph *g = r->g;
     const winograd_pass *p = r->p;
-    int first = job * r->block, count = r->total - first < r->block ? r->total - first : r->block;
-    size_t L = (size_t)g->k->lanes;
+    int block = job / r->groups, first = block * r->block, count = r->total - first < r->block ? r->total - first : r->block;
+    int kb = job % r->groups * r->group_blocks;
+    const vertex *from = r->backward ? p->v : p->x, *to = r->backward ? p->x : p->v;
+    size_t L = (size_t)g->k->lanes, begin = (size_t)kb * to->pixels * L;
+    vertex group = *to;
     winograd_args in, out;
 
+    group.blocks = to->blocks - kb < r->group_blocks ? to->blocks - kb : r->group_blocks;
     /* Each element's products overwrite what the elements before it were made of: half the cache is enough. */
-    const vertex *from = r->backward ? p->v : p->x, *to = r->backward ? p->x : p->v;
-    lay_out(&in, g, p->v, from, count, thread_scratch(g, thread) + products_lead(g, p->v, from, to, count));
-    lay_out(&out, g, p->v, to, count, thread_scratch(g, thread));
+    lay_out(&in, g, p->v, from, count, thread_scratch(g, thread) + products_lead(g, p->v, from, &group, count));
+    lay_out(&out, g, p->v, &group, count, thread_scratch(g, thread));
     in.pre = p->pre;
-    out.out = p->out;
-    out.bias = p->bias;
-    out.add = p->add;
+    out.map_blocks = to->blocks;
+    out.out = p->out + begin;
+    out.bias = p->bias ? p->bias + kb * L : NULL;
+    out.add = p->add ? p->add + begin : NULL;
     out.relu = p->relu;
-    out.stream = streams(g, to, p->rows);
-    out.stats = p->stats ? p->stats + (size_t)job * r->out_blocks * STAT_ROWS * L : NULL;
+    out.stream = streams(p->rows * row_size(g, to));
+    out.stats = p->stats ? p->stats + ((size_t)block * r->out_blocks + kb) * STAT_ROWS * L : NULL;
 
     (r->backward ? r->form->data_input : r->form->input)(&in, p->src, first, count);
     for (int i = 0; i < ELEMENTS; i++) {
         int pixels = count * pixels_of(p->v, i);
         g->k->gemm(&(gemm_args){.a = element_at(&in, p->v, i), .a_run = pixels * L, .runs = r->in_blocks,
-                                .w = r->transformed + (size_t)weights_of(p->v, i) * r->in_blocks * r->out_blocks * L * L,
-                                .w_block = r->in_blocks * L * L, .pixels = pixels, .blocks = r->out_blocks,
+                                .w = r->transformed + ((size_t)weights_of(p->v, i) * r->out_blocks + kb) * r->in_blocks * L * L,
+                                .w_block = r->in_blocks * L * L, .pixels = pixels, .blocks = group.blocks,
                                 .out = element_at(&out, p->v, i), .out_block = pixels * L});
     }
     (r->backward ? r->form->data_output : r->form->output)(&out, first, count);
@@ -202,21 +229,26 @@ static void product_job(void *arg, int job, int thread)
 
 static void run_product(const winograd_pass *p, bool backward)
 {
-    product r = {.p = p, .g = p->g, .form = form_of(p->g, p->v), .weights = p->weights, .in_blocks = backward ? p->v->blocks : p->x->blocks,
-                 .out_blocks = backward ? p->x->blocks : p->v->blocks, .total = p->rows * tiles_of(p->v),
-                 .backward = backward};
+    const vertex *from = backward ? p->v : p->x, *to = backward ? p->x : p->v;
+    product r = {.p = p, .g = p->g, .form = form_of(p->g, p->v), .weights = p->weights, .in_blocks = from->blocks,
+                 .out_blocks = to->blocks, .total = p->rows * tiles_of(p->v), .backward = backward};
 
     r.block = pass_block(p->g, p->v, p->x, p->rows);
+    r.group_blocks = to->blocks;
+    if (shares_outputs(p->v, p->x, r.total))
+        r.group_blocks = group_blocks(to, team_threads(p->g->team));
+    r.groups = ceil_div(to->blocks, r.group_blocks);
     /* The cast: weights_job, which writes, is not run on weights that are transformed already. */
     r.transformed = p->transformed ? (float *)p->transformed : p->g->shared;
     if (!p->transformed)
         team_run(p->g->team, r.out_blocks, weights_job, &r);
-    team_run(p->g->team, ceil_div(r.total, r.block), product_job, &r);
+    team_run(p->g->team, ceil_div(r.total, r.block) * r.groups, product_job, &r);
 }
 
 void winograd_transform(const graph *g, const vertex *v, const vertex *x, const float *weights, float *transformed)
 {
-    product r = {.g = g, .form = form_of(g, v), .weights = weights, .transformed = transformed, .in_blocks = x->blocks, .out_blocks = v->blocks};
+    product r = {.g = g, .form = form_of(g, v), .weights = weights, .transformed = transformed, .in_blocks = x->blocks,
+                 .out_blocks = v->blocks};
 
     team_run(g->team, r.out_blocks, weights_job, &r);
 }
@@ -248,8 +280,6 @@ typedef struct gradient {
     int slices, groups, group_blocks, stage, total;
 } gradient;
 
-enum { JOB_RUNS = 4, JOB_BLOCKS = 2 };
-
 static size_t sums_size(const graph *g)
 {
     return ELEMENTS * (size_t)g->k->lanes * g->k->lanes;
@@ -259,17 +289,14 @@ static size_t sums_size(const graph *g)
 static gradient gradient_of(const graph *g, const vertex *v, const vertex *x)
 {
     gradient r = {.g = g, .total = g->batch / v->div * tiles_of(v)};
-    int pairs = ceil_div(v->blocks, JOB_BLOCKS), slices = (int)(SUMS_FLOATS / winograd_weights_size(g, v, x));
+    int slices = (int)(SUMS_FLOATS / winograd_weights_size(g, v, x));
 
     if (slices > MAX_GRADIENT_SLICES)
         slices = MAX_GRADIENT_SLICES;
     if (slices > ceil_div(r.total, MIN_SLICE))
         slices = ceil_div(r.total, MIN_SLICE);
     r.slices = slices < 1 ? 1 : slices;
-    r.groups = ceil_div(team_threads(g->team), r.slices);
-    r.group_blocks = ceil_div(pairs, r.groups < pairs ? r.groups : pairs) * JOB_BLOCKS;
-    if (r.group_blocks > v->blocks)
-        r.group_blocks = v->blocks;
+    r.group_blocks = group_blocks(v, ceil_div(team_threads(g->team), r.slices));
     r.groups = ceil_div(v->blocks, r.group_blocks);
     r.stage = r.slices == 1 && r.total <= MAX_SINGLE_STAGE ? r.total : STAGE;
     return r;
