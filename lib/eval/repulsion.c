@@ -10,10 +10,10 @@
 #include <string.h>
 
 /*
- * Between nodes: at 0.35 the kernel 1 / (1 + d^2)^2 is interpolated within 0.025, where it is sharpest. A map of less
- * than LEAST spacings gets a finer grid, one of more than MOST a coarser one.
+ * Between nodes. At 0.5 forces are within 2.5 %; at 0.35 within 1 %, in half again the time, and maps are as trustworthy
+ * to three digits. A map of less than LEAST spacings gets a finer grid, one of more than MOST a coarser one.
  */
-#define SPACING 0.35
+#define SPACING 0.5
 enum { LEAST = 40, MOST = 1500, BAND = 8, CHUNK = 1024, L = FFT_LANES, EDGE = 2, MAX_JOBS = 4096 };
 
 /* The four charges of a point are 1, x, y and x^2 + y^2: two complex numbers. */
