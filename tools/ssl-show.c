@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "image/sheet.h"
 #include "stream/describe.h"
+#include "stream/replay.h"
 #include "stream/stream.h"
 #include "stream/tally.h"
 
@@ -21,7 +22,7 @@ enum { RECORDS = 5, MAX_CARDS = 4000 };
 
 static int64_t records = -1;
 static const char *sheet_path, *only_field;
-static bool check, json, through, stop;
+static bool check, json, through, stop, replay;
 
 static const opt opts[] = {
     {'n', "records", OPT_INT, &records, "N", "samples to show, or to draw (default: 5, or what fills a sheet;\nall tensors of a model)", 0, 1e15},
@@ -30,6 +31,7 @@ static const opt opts[] = {
     {0, "check", OPT_FLAG, &check, NULL, "verify the whole stream, and count samples by split and class", 0, 0},
     {0, "json", OPT_FLAG, &json, NULL, "print the header (or the counts of --check) as JSON", 0, 0},
     {0, "through", OPT_FLAG, &through, NULL, "copy the input to standard output, byte for byte; text goes to\nstandard error", 0, 0},
+    {0, "replay", OPT_FLAG, &replay, NULL, "print the shell commands that make the stream again", 0, 0},
     {0, "stop", OPT_FLAG, &stop, NULL, "stop once the samples have been shown, and leave the rest unread", 0, 0},
     {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
 };
@@ -182,7 +184,7 @@ static int print_end(const show *s, err *e)
 
 static bool wants_text(void)
 {
-    return !check && !json && !sheet_path;
+    return !check && !json && !sheet_path && !replay;
 }
 
 static int begin(show *s, err *e)
@@ -202,6 +204,8 @@ static int begin(show *s, err *e)
         rc = describe_header(s->h, &b, e) || buf_add(&b, "\n", 1, e) || send(s, &b, e) ? -1 : 0;
     else if (json && !check)
         rc = print_header_json(s, NULL, e);
+    else if (replay)
+        rc = replay_script(s->h, &b, e) || send(s, &b, e) ? -1 : 0;
     buf_free(&b);
     return rc;
 }
@@ -326,10 +330,12 @@ static int check_usage(const tool *t, err *e)
 {
     if (only_field && !sheet_path)
         return err_set(e, ERR_USAGE, "--field goes with -o");
+    if (replay && (check || json || sheet_path || through))
+        return err_set(e, ERR_USAGE, "--replay prints commands, and goes with no other kind of output");
     if (stop && check)
         return err_set(e, ERR_USAGE, "--check reads the whole stream, so --stop cannot go with it");
-    if (t->n_operands > 1 && (sheet_path || through))
-        return err_set(e, ERR_USAGE, "%s takes one input", sheet_path ? "-o" : "--through");
+    if (t->n_operands > 1 && (sheet_path || through || replay))
+        return err_set(e, ERR_USAGE, "%s takes one input", sheet_path ? "-o" : replay ? "--replay" : "--through");
     if (sheet_path && through && strcmp(sheet_path, "-") == 0)
         return err_set(e, ERR_USAGE, "--through writes the stream to standard output, so the sheet needs a file");
     if (sheet_path && other_format(sheet_path))
@@ -367,7 +373,8 @@ int main(int argc, char **argv)
         .examples = "  ssl-load photos/ | ssl-show\n"
                     "  ssl-load photos/ --size 96 | ssl-augment @simclr --views 2 | ssl-show -o sheet.png\n"
                     "  ssl-load photos/ --size 32 | tee >(ssl-show >&2) | ssl-pretext rotate | ssl-train -o rot.model\n"
-                    "  ssl-show --check saved.ssl\n",
+                    "  ssl-show --check saved.ssl\n"
+                    "  ssl-show --replay rot.model | sh >again.model\n",
         .min_operands = 0,
         .max_operands = -1,
         .run = run,

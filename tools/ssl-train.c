@@ -208,6 +208,8 @@ static value *parameters(const run *r)
         value_set(v, "objective", params_text(t->obj.type->name, value_get(t->obj.declared, "parameters")));
     if (o.init)
         value_set(v, "init_parts", value_str(o.init_parts));
+    if (o.input)
+        value_set(v, "input", value_str(o.input));
     return v;
 }
 

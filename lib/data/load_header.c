@@ -69,6 +69,8 @@ static value *parameters(load *L)
         value_set(s, "operand", text_or_nil(L, L->s[i].operand));
         value_set(s, "format", value_str(L->s[i].type->name));
         value_set(s, "digest", text_or_nil(L, L->s[i].digest));
+        if (L->s[i].head && history_last(L->s[i].head)) /* of a saved stream: which record wrote it */
+            value_set(s, "history", value_str(history_last(L->s[i].head)));
         value_push(sources, s);
     }
     value_set(v, "sources", sources);
@@ -78,6 +80,8 @@ static value *parameters(load *L)
     value_set(v, "balance", value_bool(o->balance));
     value_set(v, "epochs", o->epochs == LOAD_FOREVER ? value_str("inf") : value_int(o->epochs));
     value_set(v, "shuffle", value_bool(o->shuffle));
+    if (o->list && o->zero_ended) /* only then: the histories of others stay as they were */
+        value_set(v, "null", value_bool(true));
     if (o->uniform_by) {
         value *by = value_map();
         value_set(by, "operand", text_or_nil(L, o->uniform_by));
