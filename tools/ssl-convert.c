@@ -12,7 +12,7 @@
 
 static const char *to, *from, *output;
 static bool all;
-static int64_t size;
+static int64_t size, channels;
 
 static const opt opts[] = {
     {'o', "output", OPT_STRING, &output, "FILE", "write FILE, in the format of its suffix (default: standard output)", 0, 0},
@@ -20,6 +20,7 @@ static const opt opts[] = {
     {'f', "from", OPT_STRING, &from, "FORMAT", "the input is of this format (default: by a look at it)", 0, 0},
     {0, "all", OPT_FLAG, &all, NULL, "of a model, write heads and projectors too (default: the encoder)", 0, 0},
     {0, "size", OPT_INT, &size, "N", "images that a model from elsewhere takes are N x N pixels\n(default: 224, or 32 with a 3x3 stem)", 1, 16384},
+    {0, "channels", OPT_INT, &channels, "N", "images that an ONNX graph takes have N channels, 1 or 3 (default:\nas those that it was trained on)", 1, 3},
     {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
 };
 
@@ -80,7 +81,7 @@ static int look(int fd, buf *b, err *e)
 
 static int export(const buf *seen, int in, const export_format *f, int fd, err *e)
 {
-    const export_options o = {.all = all, .size = size};
+    const export_options o = {.all = all, .size = size, .channels = channels};
 
     if (!f && !to && !output)
         return err_set(e, ERR_USAGE, "the input is a stream; say what to write, by --to FORMAT or -o FILE.FORMAT");
@@ -96,7 +97,7 @@ static int export(const buf *seen, int in, const export_format *f, int fd, err *
 
 static int import(tool *t, buf *seen, int in, const char *operand, const export_format *f, int fd, err *e)
 {
-    const export_options o = {.all = all, .size = size};
+    const export_options o = {.all = all, .size = size, .channels = channels};
 
     if (!f)
         f = export_sniff(seen->p, seen->n);
@@ -151,6 +152,8 @@ static int run(tool *t, err *e)
 
     if (from && !source)
         return unknown(from, e);
+    if (channels == 2)
+        return err_set(e, ERR_USAGE, "option '--channels': 2 is neither 1 nor 3");
     if (target(&result, e))
         return -1;
     t->writes_stream = !result && !output;

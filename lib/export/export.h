@@ -16,6 +16,7 @@
 
 typedef struct export_options {
     bool all;       /* models: also what is not the encoder */
+    int64_t channels; /* models: of the images that an ONNX graph takes, 1 or 3; 0: those that it was trained on */
     int64_t size;   /* models: side of the images that a network takes; 0: by its stem */
 } export_options;
 

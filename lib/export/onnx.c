@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum { IR_VERSION = 7, OPERATORS = 13 };
-enum { FLOAT = 1, UINT8 = 2 };         /* TensorProto.DataType */
+enum { FLOAT = 1, UINT8 = 2, INT32 = 6, DOUBLE = 11 }; /* TensorProto.DataType */
 enum { ATTRIBUTE_FLOAT = 1, ATTRIBUTE_INT = 2, ATTRIBUTE_INTS = 7 };
 enum { VARINT = 0, BYTES = 2, FIXED32 = 5 };
 
@@ -141,17 +141,30 @@ static void node_plain(export *x, const char *operator, const char *a, const cha
     node_end(x, &n);
 }
 
-/* A constant: 32-bit floats. */
-static void tensor_put(export *x, const char *name, int ndim, const int64_t *shape, const void *p)
+/* A constant, of floats or doubles. */
+static void constant_put(export *x, const char *name, int type, int ndim, const int64_t *shape, const void *p)
 {
     message t = {.e = x->e};
 
     for (int i = 0; i < ndim; i++)
         add_int(&t, 1, shape[i]);
-    add_int(&t, 2, FLOAT);
+    add_int(&t, 2, type);
     add_text(&t, 8, name);
-    add_bytes(&t, 9, p, (size_t)tensor_bytes(DT_F4, ndim, shape, STREAM_MAX_FRAME));
+    add_bytes(&t, 9, p, (size_t)tensor_bytes(type == DOUBLE ? DT_F8 : DT_F4, ndim, shape, STREAM_MAX_FRAME));
     add_message(&x->graph, 5, &t);
+}
+
+static void tensor_put(export *x, const char *name, int ndim, const int64_t *shape, const void *p)
+{
+    constant_put(x, name, FLOAT, ndim, shape, p);
+}
+
+static void node_cast(export *x, const char *a, int type, const char *result)
+{
+    message n = node_begin(x, "Cast", (const char *const[]){a, NULL}, result);
+
+    attribute_int(&n, "to", type);
+    node_end(x, &n);
 }
 
 /* An input or output: its first dimension is the batch, "N". */
@@ -177,22 +190,80 @@ static void value_put(export *x, int number, const char *name, int type, int ndi
 
 /* ---- The input transform --------------------------------------------------------------- */
 
-/* "image" to `result`: (N, H, W, C) bytes to (N, C, H, W) floats, normalised. */
+/* Luma as the transform rounds it: its sums are below 2^24, so floats hold them exactly. */
+static void put_luma(export *x, const char *result)
+{
+    static const float weights[3] = {19595, 38470, 7471}, half = 32768, unit = 1.0f / 65536;
+
+    node_cast(x, "image", FLOAT, "colours");
+    tensor_put(x, "luma_weights", 2, (int64_t[]){3, 1}, weights);
+    tensor_put(x, "luma_half", 0, NULL, &half);
+    tensor_put(x, "luma_unit", 0, NULL, &unit);
+    node_plain(x, "MatMul", "colours", "luma_weights", "luma_sum");
+    node_plain(x, "Add", "luma_sum", "luma_half", "luma_rounded");
+    node_plain(x, "Mul", "luma_rounded", "luma_unit", "luma");
+    node_plain(x, "Floor", "luma", NULL, result);
+}
+
+/*
+ * The grey level of equal luminance: linear light of each channel by a table, their weighted sum in doubles, and a table
+ * of the nearest level for each half unit of it; halves are where two levels are equally near.
+ */
+static int put_luminance(export *x, const lab *l, const char *result)
+{
+    enum { HALVES = 2 * 65536 };
+    /* The weights of lab_gray(), in half units of 65535. */
+    static const double weights[3] = {13938 / 32768.0, 46868 / 32768.0, 4730 / 32768.0};
+    double linear[256];
+    float *level = malloc(HALVES * sizeof *level);
+
+    if (!level)
+        return err_nomem(x->e);
+    for (int v = 0; v < 256; v++)
+        linear[v] = l->linear[v];
+    for (int k = 0, v = 0; k < HALVES; k++) {
+        /* Up to the middle between a level and the next. */
+        while (v < 255 && k >= l->linear[v] + l->linear[v + 1])
+            v++;
+        level[k] = (float)v;
+    }
+    node_cast(x, "image", INT32, "levels_of_channels");
+    constant_put(x, "linear_light", DOUBLE, 1, (int64_t[]){256}, linear);
+    constant_put(x, "luminance_weights", DOUBLE, 2, (int64_t[]){3, 1}, weights);
+    tensor_put(x, "level_of_luminance", 1, (int64_t[]){HALVES}, level);
+    node_plain(x, "Gather", "linear_light", "levels_of_channels", "light");
+    node_plain(x, "MatMul", "light", "luminance_weights", "luminance");
+    node_cast(x, "luminance", INT32, "luminance_halves");
+    node_plain(x, "Gather", "level_of_luminance", "luminance_halves", result);
+    free(level);
+    return 0;
+}
+
+/* "image" to `result`: (N, H, W, C) bytes to (N, channels, H, W) floats, normalised. */
 static int put_transform(export *x, const network_arch *a, const char *result)
 {
     const transform *t = &a->input;
-    int64_t shape[] = {1, a->C, 1, 1};
+    int64_t shape[] = {1, t->channels, 1, 1}; /* a grey image is repeated by it where three channels are wanted */
     float scale[3], offset[3];
 
-    if (!(t->space == SPACE_RGB && a->C == 3) && !(t->space == SPACE_GRAY && a->C == 1))
-        return err_set(x->e, ERR_INPUT, "a graph that turns images of %d channels into this model's colours is not written", a->C);
-    message n = node_begin(x, "Cast", (const char *const[]){"image", NULL}, "float");
-    attribute_int(&n, "to", FLOAT);
-    node_end(x, &n);
-    n = node_begin(x, "Transpose", (const char *const[]){"float", NULL}, "planes");
+    if (a->C == 3 && t->space == SPACE_GRAY)
+        put_luma(x, "float");
+    else if (a->C == 3 && t->space == SPACE_LAB_L) {
+        if (put_luminance(x, &t->lab, "float"))
+            return -1;
+    } else {
+        node_cast(x, "image", FLOAT, "float");
+    }
+    message n = node_begin(x, "Transpose", (const char *const[]){"float", NULL}, "planes");
     attribute_ints(&n, "perm", 4, (int64_t[]){0, 3, 1, 2});
     node_end(x, &n);
-    for (int c = 0; c < a->C; c++) {
+    if (t->space == SPACE_LAB_L && !t->per_image) { /* lightness is no straight line over grey levels */
+        tensor_put(x, "lightness", 1, (int64_t[]){256}, t->level[0]);
+        node_cast(x, "planes", INT32, "planes_of_levels");
+        node_plain(x, "Gather", "lightness", "planes_of_levels", result);
+        return 0;
+    }
+    for (int c = 0; c < t->channels; c++) {
         scale[c] = (float)(t->per_image ? 1 / 255.0 : 1 / (255.0 * t->std[c]));
         offset[c] = (float)(t->per_image ? 0 : -t->mean[c] / t->std[c]);
     }
@@ -204,7 +275,7 @@ static int put_transform(export *x, const network_arch *a, const char *result)
         return 0;
     }
     /* Minus the image's mean, over its deviation, which is at least 1 / sqrt(values). */
-    float least = (float)(1 / sqrt((double)a->H * a->W * a->C));
+    float least = (float)(1 / sqrt((double)a->H * a->W * t->channels));
     n = node_begin(x, "ReduceMean", (const char *const[]){"levels", NULL}, "mean");
     attribute_ints(&n, "axes", 3, (int64_t[]){1, 2, 3});
     node_end(x, &n);
@@ -316,10 +387,11 @@ static int save(reader *r, const export_options *o, int fd, err *e)
     export x = {.m = &m, .n = &n, .graph.e = e, .e = e};
     message whole = {.e = e}, operators = {.e = e};
     int rc = -1;
-    (void)o;
 
     if (model_read(&m, r, e) || network_arch_read(&a, &m.h, e))
         goto out;
+    if (o->channels)
+        a.C = (int)o->channels;
     snprintf(a.projector, sizeof a.projector, "none");
     if (!a.H) {
         err_set(e, ERR_INPUT, "the model takes vectors; only those that take images are written");

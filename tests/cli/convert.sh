@@ -55,6 +55,8 @@ ok 'and again' 'ssl-convert m2.model -o m2.safetensors'
 same m.safetensors m2.safetensors 'safetensors: a second time gives the same bytes'
 ok 'with its head' 'ssl-convert --all m.model -o all.safetensors && grep -q head.weight all.safetensors'
 ok 'a model to ONNX' 'ssl-convert m.model -o m.onnx && [ -s m.onnx ]'
+ok 'for grey images' 'ssl-convert --channels 1 m.model -o g.onnx && [ -s g.onnx ]'
+exits 2 'for two channels' 'ssl-convert --channels 2 m.model -o g2.onnx'
 if /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
     is "$(tail -n +2 e.tsv | cut -f 1 | sed -n 3p)" 'numpy reads an npz' "/usr/bin/python3 -c 'import numpy; print(numpy.load(\"e.npz\")[\"key\"][2])'"
 else

@@ -93,6 +93,18 @@ def train(encoder, *options):
                    shell=True, check=True)
 
 
+def train_in(transform, encoder, *options):
+    """The same, with another input transform in the examples' header."""
+    import io
+    examples = Reader(io.BytesIO(run("ssl-pretext", "-q", "rotate", stdin=open("images.ssl", "rb"))))
+    with open("examples.ssl", "wb") as f:
+        w = Writer(f, {**examples.header, "input_transform": transform})
+        for s in examples:
+            w.put(s)
+        w.finish()
+    run("ssl-train", "-q", "--encoder", encoder, *options, "--batch", "8", "-o", "trained.model", stdin=open("examples.ssl", "rb"))
+
+
 NODE = """
 const ort = require('onnxruntime-node'), fs = require('fs');
 const [model, raw, dims, out] = process.argv.slice(2);
@@ -105,7 +117,7 @@ ort.InferenceSession.create(model).then(async s => {
 
 
 def onnx(name, a, ours):
-    run("ssl-convert", "trained.model", "-o", "trained.onnx")
+    run("ssl-convert", "--channels", str(a.shape[3]), "trained.model", "-o", "trained.onnx")
     try:
         import onnx
         model = onnx.load("trained.onnx")
@@ -154,7 +166,18 @@ for encoder, side, channels in ("resnet18", 32, 3), ("convnet", 28, 1):
     train(encoder, "--width 8")
     onnx(f"{encoder}, {side} px, {channels} channels", a, embed("trained.model"))
 
-run("ssl-embed", "-q", "-m", "trained.model", stdin=open("images.ssl", "rb"), )
+# The spaces of one channel, from images of one and of three, each normalised by fixed numbers and by the image's own.
+for space in "gray", "lab-l", "rgb":
+    for normalize in ("lab" if space == "lab-l" else space if space == "gray" else "cifar10"), "image":
+        for trained in 1, 3:
+            a = images(8, 32, trained)
+            train_in({"space": space, "normalize": normalize}, "resnet10", "--width", "4")
+            for channels in 1, 3:
+                a = images(8, 32, channels)
+                onnx(f"{space}, {normalize}, trained on {trained}, {channels} channels", a, embed("trained.model"))
+
+a = images(8, 28, 1)
+train("convnet", "--width 8")
 with open("e.ssl", "wb") as f:
     f.write(run("ssl-embed", "-q", "-m", "trained.model", stdin=open("images.ssl", "rb")))
 run("ssl-convert", "e.ssl", "-o", "e.npz")
