@@ -435,18 +435,20 @@ static size_t element_at(const graph *g, const param *p, int64_t k, int64_t c, i
     }
 }
 
-/* Calls for each element: plain[i] and span[at] are the same element. */
-#define EACH_ELEMENT(g, p, i, at, statement)                                                     \
+/* Calls for each element with k from `first` to `end`: plain[i] and span[at] are the same element. */
+#define EACH_ELEMENT_OF(g, p, first, end, i, at, statement)                                      \
     do {                                                                                         \
         int64_t C_ = (p)->info.ndim > 1 ? (p)->info.shape[1] : 1, taps_ = (p)->info.fan_in / C_; \
-        size_t i = 0;                                                                            \
-        for (int64_t k_ = 0; k_ < (p)->info.shape[0]; k_++)                                      \
+        size_t i = (size_t)((first) * C_ * taps_);                                               \
+        for (int64_t k_ = (first); k_ < (end); k_++)                                             \
             for (int64_t c_ = 0; c_ < C_; c_++) {                                                \
                 size_t at = element_at(g, p, k_, c_, 0), tap_ = element_at(g, p, k_, c_, 1) - at; \
                 for (int64_t t_ = 0; t_ < taps_; t_++, i++, at += tap_)                          \
                     statement;                                                                   \
             }                                                                                    \
     } while (0)
+
+#define EACH_ELEMENT(g, p, i, at, statement) EACH_ELEMENT_OF(g, p, (int64_t)0, (p)->info.shape[0], i, at, statement)
 
 static float *span_of(const graph *g, const param *p)
 {
@@ -461,12 +463,28 @@ void graph_get_tensor(const graph *g, int i, float *dst)
     EACH_ELEMENT(g, p, j, at, dst[j] = span[at]);
 }
 
+typedef struct set_run {
+    graph *g;
+    const param *p;
+    const float *src;
+} set_run;
+
+/* One block of outputs. */
+static void set_job(void *arg, int block, int thread)
+{
+    const set_run *r = arg;
+    float *span = span_of(r->g, r->p);
+    int64_t L = r->g->k->lanes, first = block * L, end = first + L < r->p->info.shape[0] ? first + L : r->p->info.shape[0];
+
+    (void)thread;
+    EACH_ELEMENT_OF(r->g, r->p, first, end, j, at, span[at] = r->src[j]);
+}
+
 void graph_set_tensor(graph *g, int i, const float *src)
 {
     const param *p = &g->params[i];
-    float *span = span_of(g, p);
 
-    EACH_ELEMENT(g, p, j, at, span[at] = src[j]);
+    team_run(g->team, ceil_div((int)p->info.shape[0], g->k->lanes), set_job, &(set_run){g, p, src});
     graph_weights_changed(g);
 }
 

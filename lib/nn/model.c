@@ -1,6 +1,7 @@
 #include "nn/model.h"
 
 #include "base/io.h"
+#include "nn/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static int add_tensor(model *m, const sample *s, err *e)
     *t = (model_tensor){.type = f->t.type, .ndim = f->t.ndim};
     memcpy(t->shape, f->t.shape, sizeof t->shape);
     t->name = strndup(f->name, f->name_len);
-    t->data = malloc(f->t.bytes ? f->t.bytes : 1);
+    t->data = graph_allocate(f->t.bytes);
     m->n++; /* from here on model_clear() frees it */
     if (!t->name || !t->data)
         return err_nomem(e);

@@ -392,21 +392,38 @@ static int place(plan *p, size_t *total, err *e)
     return 0;
 }
 
-static void *zeroed(size_t bytes)
-{
-    void *p = graph_allocate(bytes);
+typedef struct clearing {
+    char *p;
+    size_t bytes;
+} clearing;
 
-    if (p)
-        memset(p, 0, bytes);
-    return p;
+enum { CLEAR_BYTES = 2 << 20 }; /* by one job */
+
+/* The threads share the first touch of the pages, which is what takes the time. */
+static void clear_job(void *arg, int job, int thread)
+{
+    const clearing *c = arg;
+    size_t at = (size_t)job * CLEAR_BYTES, left = c->bytes - at;
+
+    (void)thread;
+    memset(c->p + at, 0, left < CLEAR_BYTES ? left : CLEAR_BYTES);
+}
+
+static void *zeroed(const graph *g, size_t bytes)
+{
+    clearing c = {graph_allocate(bytes), bytes};
+
+    if (c.p)
+        team_run(g->team, (int)((bytes + CLEAR_BYTES - 1) / CLEAR_BYTES), clear_job, &c);
+    return c.p;
 }
 
 static int allocate_arenas(graph *g, err *e)
 {
-    g->weights = zeroed(g->weight_count * sizeof(float));
-    g->states = zeroed(g->state_count * sizeof(float));
+    g->weights = zeroed(g, g->weight_count * sizeof(float));
+    g->states = zeroed(g, g->state_count * sizeof(float));
     if (g->use == GRAPH_TRAIN)
-        g->grads = zeroed(g->weight_count * sizeof(float));
+        g->grads = zeroed(g, g->weight_count * sizeof(float));
     return !g->weights || !g->states || (g->use == GRAPH_TRAIN && !g->grads) ? err_nomem(e) : 0;
 }
 
@@ -420,11 +437,11 @@ static int allocate_plain(graph *g, err *e)
             continue;
         size_t bytes = (size_t)v->C * v->pixels * (size_t)(g->batch / v->div ? g->batch / v->div : 1) * sizeof(float);
         bool direct = v->pixels == 1 && v->C % g->k->lanes == 0;
-        if ((input || !direct) && !(v->plain_value = zeroed(bytes)))
+        if ((input || !direct) && !(v->plain_value = zeroed(g, bytes)))
             return err_nomem(e);
         /* An output that shares another's memory has a gradient of its own. */
         if (g->use == GRAPH_TRAIN && (input ? v->want_grad : !direct || v->root != x || !v->needs_grad) &&
-            !(v->plain_grad = zeroed(bytes)))
+            !(v->plain_grad = zeroed(g, bytes)))
             return err_nomem(e);
     }
     return 0;

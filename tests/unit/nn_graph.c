@@ -308,6 +308,70 @@ Test_each_cpu(norm, agrees_with_the_reference)
             }
 }
 
+/* How images come together, and whether the weights were transformed for one pass or for all, changes no bit. */
+Test_each_cpu(inference, of_one_image_is_the_same_in_any_batch)
+{
+    enum { B = 24 };
+    graph *g = begin(2);
+    node x = graph_input(g, 3, 16, 16);
+    node y = graph_relu(g, graph_batchnorm(g, "b1", graph_conv2d(g, "c1", x, 32, 3, 1, 1, false)));
+    y = graph_relu(g, graph_batchnorm(g, "b2", graph_conv2d(g, "c2", y, 48, 3, 1, 1, false)));
+    y = graph_relu(g, graph_batchnorm(g, "b3", graph_conv2d(g, "c3", y, 40, 3, 2, 1, false)));
+    y = graph_global_avgpool(g, graph_conv2d(g, "c4", y, 33, 3, 1, 1, true));
+    graph_output(g, y);
+    compile(g, GRAPH_INFER, B);
+    graph_init_params(g, 1);
+    float *in = graph_input_data(g, x), first[33], all[B][33];
+    rng r = rng_at(7);
+    err e;
+    fill(&r, in, NULL, (size_t)B * 3 * 16 * 16);
+    for (int pass = 0; pass < 4; pass++) {
+        int n = pass == 2 ? B : pass == 3 ? 5 : 1;
+        cr_assert_eq(graph_forward(g, n, GRAPH_MODE_EVAL, &e), 0);
+        if (pass == 0)
+            memcpy(first, graph_value(g, y), sizeof first);
+        if (pass == 2)
+            memcpy(all, graph_value(g, y), sizeof all);
+        cr_assert_eq(memcmp(first, graph_value(g, y), sizeof first), 0, "pass %d", pass);
+        if (pass == 3)
+            cr_assert_eq(memcmp(all, graph_value(g, y), 5 * sizeof first), 0);
+    }
+    graph_free(g);
+}
+
+/* Slices of the weights' gradient, and which outputs a job takes, do not show in the sums. */
+Test_each_cpu(gradients, do_not_depend_on_the_threads)
+{
+    static const int shapes[][4] = {{40, 72, 12, 1}, {40, 72, 12, 2}, {300, 290, 4, 1}};
+
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        float *first = NULL;
+        for (int threads = 1; threads <= 3; threads++) {
+            graph *g = begin(threads);
+            node x = graph_input(g, shapes[s][0], shapes[s][2], shapes[s][2]);
+            graph_want_input_grad(g, x);
+            node y = graph_conv2d(g, "c", x, shapes[s][1], 3, shapes[s][3], 1, false);
+            graph_output(g, y);
+            compile(g, GRAPH_TRAIN, 9);
+            graph_init_params(g, 1);
+            rng r = rng_at(7);
+            err e;
+            for (int rows = 9; rows > 0; rows -= 7) { /* and fewer than planned */
+                fill(&r, graph_input_data(g, x), NULL, count_of(g, x, rows));
+                cr_assert_eq(graph_forward(g, rows, GRAPH_MODE_TRAIN, &e), 0);
+                fill(&r, graph_grad(g, y), NULL, count_of(g, y, rows));
+                cr_assert_eq(graph_backward(g, &e), 0);
+            }
+            size_t bytes = graph_weights_count(g) * sizeof *first;
+            if (threads == 1)
+                first = memcpy(malloc(bytes), graph_grads(g), bytes);
+            cr_assert_eq(memcmp(first, graph_grads(g), bytes), 0, "shape %zu, %d threads", s, threads);
+            graph_free(g);
+        }
+        free(first);
+    }
+}
+
 /* A projector: normalisations of vectors between linear layers. */
 Test_each_cpu(projector, agrees_with_the_reference)
 {

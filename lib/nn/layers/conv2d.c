@@ -52,6 +52,7 @@ typedef struct conv {
     /* For inference: weights (transformed, for Winograd) and bias with the normalisation folded in. */
     float *folded, *bias;
     uint64_t version; /* of the weights that were folded */
+    uint64_t briefly; /* of those that were folded for a single pass */
 } conv;
 
 static size_t panel_floats(const graph *g, const direction *d)
@@ -393,35 +394,54 @@ static float param_at(const graph *g, int i, int c, float otherwise)
     return (p->role == PARAM_STATE ? g->states : g->weights)[p->offset + (size_t)c];
 }
 
+typedef struct fold {
+    graph *g;
+    const op *o;
+    conv *c;
+    bool transform;
+} fold;
+
+/* One block of outputs. */
+static void fold_job(void *arg, int kb, int thread)
+{
+    const fold *f = arg;
+    graph *g = f->g;
+    conv *c = f->c;
+    const vertex *v = &g->vertices[f->o->v], *x = &g->vertices[f->o->x];
+    const vertex *norm = f->o->norm < 0 ? NULL : &g->vertices[f->o->norm];
+    size_t L = (size_t)g->k->lanes, count = block_weights(g, v, x), begin = kb * count;
+    const float *w = weights_of(g, v) + begin;
+    float *scaled = (c->winograd ? g->shared : c->folded) + begin, a[MAX_LANES] = {0};
+
+    (void)thread;
+    for (int k = kb * (int)L, i = 0; i < (int)L && k < v->C; i++, k++) {
+        float bias = param_at(g, v->param[1], k, 0);
+        a[i] = norm ? param_at(g, norm->param[0], k, 1) / (float)sqrt(param_at(g, norm->param[3], k, 1) + NORM_EPS) : 1;
+        c->bias[k] = norm ? a[i] * (bias - param_at(g, norm->param[2], k, 0)) + param_at(g, norm->param[1], k, 0) : bias;
+    }
+    for (size_t j = 0; j < count; j += L)
+        for (size_t i = 0; i < L; i++)
+            scaled[j + i] = w[j + i] * a[i];
+    if (f->transform)
+        winograd_transform(g, v, x, g->shared, c->folded, kb);
+}
+
 /*
  * For inference, the normalisation that follows becomes part of the weights:
- * with a = gamma / sqrt(var + eps), a w and a (bias - mean) + beta.
+ * with a = gamma / sqrt(var + eps), a w and a (bias - mean) + beta. For
+ * Winograd they are transformed too, to four times as many. A first pass over a
+ * few images, which may be the only one, leaves that to the pass: false.
  */
-static void fold(graph *g, const op *o, conv *c)
+static bool fold_weights(graph *g, const op *o, conv *c, int rows)
 {
-    const vertex *v = &g->vertices[o->v], *x = &g->vertices[o->x], *norm = o->norm < 0 ? NULL : &g->vertices[o->norm];
-    const float *w = weights_of(g, v);
-    float *scaled = c->winograd ? g->shared : c->folded, a[MAX_LANES] = {0};
-    int L = g->k->lanes;
+    const vertex *v = &g->vertices[o->v];
+    bool brief = c->winograd && c->briefly != g->version && winograd_is_brief(v, rows);
 
     if (c->version == g->version)
-        return;
-    for (int kb = 0; kb < v->blocks; kb++) {
-        for (int i = 0; i < L; i++) {
-            int k = kb * L + i;
-            if (k >= v->C)
-                break;
-            float bias = param_at(g, v->param[1], k, 0);
-            a[i] = norm ? param_at(g, norm->param[0], k, 1) / (float)sqrt(param_at(g, norm->param[3], k, 1) + NORM_EPS) : 1;
-            c->bias[k] = norm ? a[i] * (bias - param_at(g, norm->param[2], k, 0)) + param_at(g, norm->param[1], k, 0) : bias;
-        }
-        size_t begin = kb * block_weights(g, v, x);
-        for (size_t j = begin; j < begin + block_weights(g, v, x); j++)
-            scaled[j] = w[j] * a[j % (size_t)L];
-    }
-    if (c->winograd)
-        winograd_transform(g, v, x, scaled, c->folded);
-    c->version = g->version;
+        return true;
+    team_run(g->team, v->blocks, fold_job, &(fold){g, o, c, c->winograd && !brief});
+    *(brief ? &c->briefly : &c->version) = g->version;
+    return !brief;
 }
 
 int conv2d_stat_slices(const graph *g, const op *o, int rows)
@@ -459,13 +479,13 @@ void conv2d_forward(graph *g, op *o, int n)
     affine pre;
     const float *src = source_of(g, o, &pre);
 
-    if (infer)
-        fold(g, o, c);
+    bool folded = infer && fold_weights(g, o, c, graph_rows(g, o->v, n));
     const float *bias = infer ? c->bias : v->param[1] < 0 ? NULL : g->weights + g->params[v->param[1]].info.offset;
     if (c->winograd) {
         winograd_forward(&(winograd_pass){.g = g, .v = v, .x = &g->vertices[o->x], .rows = graph_rows(g, o->v, n),
-                                          .src = src, .pre = pre, .stats = stats, .weights = weights_of(g, v),
-                                          .transformed = infer ? c->folded : NULL, .bias = bias, .out = y, .add = add,
+                                          .src = src, .pre = pre, .stats = stats,
+                                          .weights = infer ? g->shared : weights_of(g, v),
+                                          .transformed = folded ? c->folded : NULL, .bias = bias, .out = y, .add = add,
                                           .relu = o->relu});
         return;
     }

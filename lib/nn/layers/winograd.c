@@ -2,6 +2,8 @@
 
 enum {
     ELEMENTS = 36,
+    JOB_RUNS = 4, JOB_BLOCKS = 2,
+    MAX_BRIEF = 64,  /* tiles: see winograd_is_brief() */
     MAX_SHARED = 16, /* tiles: see shares_outputs() */
     /* Of the weights' gradient. */
     STAGE = 48, MAX_SINGLE_STAGE = 128, /* tiles that are transformed and multiplied at a time */
@@ -20,6 +22,11 @@ bool winograd_fits(const vertex *v, const vertex *x)
         return false;
     /* Of stride 2 the gain is smaller: 81 products a tile must be well below 9 a pixel, and outweigh the transforms. */
     return v->stride == 1 ? x->H > 2 && x->W > 2 : x->C >= 32 && 81 * tiles_of(v) < 8 * v->pixels;
+}
+
+bool winograd_is_brief(const vertex *v, int rows)
+{
+    return rows * tiles_of(v) <= MAX_BRIEF;
 }
 
 static const winograd_form *form_of(const graph *g, const vertex *v)
@@ -127,14 +134,18 @@ static size_t gradient_shared(const graph *g, const vertex *v, const vertex *x);
 size_t winograd_scratch(const graph *g, const vertex *v, const vertex *x)
 {
     int most = largest_block(g, v, x);
+    bool infer = g->use == GRAPH_INFER;
+    /* In a brief pass each job transforms its weights itself. */
+    size_t brief = infer ? ELEMENTS * JOB_BLOCKS * (size_t)x->blocks * g->k->lanes * g->k->lanes : 0;
 
-    for (int rows = 1; rows <= g->batch / v->div && shares_outputs(v, x, rows * tiles_of(v)); rows++)
-        most = rows * tiles_of(v) > most ? rows * tiles_of(v) : most;
+    for (int rows = 1; rows <= g->batch / v->div; rows++)
+        if (shares_outputs(v, x, rows * tiles_of(v)) || (infer && winograd_is_brief(v, rows)))
+            most = rows * tiles_of(v) > most ? rows * tiles_of(v) : most;
     size_t product = larger(products_lead(g, v, x, v, most) + tiles_size(g, v, x, most),
                             products_lead(g, v, v, x, most) + tiles_size(g, v, v, most));
     size_t gradient = g->use == GRAPH_TRAIN ? gradient_scratch(g, v, x) : 0;
 
-    return larger(product, gradient);
+    return larger(product + brief, gradient);
 }
 
 size_t winograd_weights_size(const graph *g, const vertex *v, const vertex *x)
@@ -150,8 +161,6 @@ size_t winograd_shared(const graph *g, const vertex *v, const vertex *x)
 
     return larger(weights, gradient);
 }
-
-enum { JOB_RUNS = 4, JOB_BLOCKS = 2 };
 
 /* How many blocks of a map each of `groups` jobs takes: pairs, which the products are fastest on. */
 static int group_blocks(const vertex *map, int groups)
@@ -172,23 +181,29 @@ typedef struct product {
     int in_blocks, out_blocks;
     int block, total;         /* tiles */
     int groups, group_blocks; /* of output blocks */
+    bool brief;               /* each job transforms its weights itself, into its scratch */
     bool backward;
 } product;
 
-/* Transforms the weights that lead to one block of outputs. */
+/* Transforms the weights that lead to one block of outputs: to [C/L][L][L], element i at i times the distance. */
+static void transform_block(const product *r, int ob, float *to, size_t element)
+{
+    size_t square = (size_t)r->g->k->lanes * r->g->k->lanes;
+
+    for (int ib = 0; ib < r->in_blocks; ib++, to += square)
+        if (r->backward)
+            r->form->weights_transposed(r->weights + ((size_t)ib * r->out_blocks + ob) * 9 * square, to, element);
+        else
+            r->form->weights(r->weights + ((size_t)ob * r->in_blocks + ib) * 9 * square, to, element);
+}
+
 static void weights_job(void *arg, int ob, int thread)
 {
     const product *r = arg;
-    size_t square = (size_t)r->g->k->lanes * r->g->k->lanes, element = (size_t)r->in_blocks * r->out_blocks * square;
+    size_t block = (size_t)r->in_blocks * r->g->k->lanes * r->g->k->lanes;
 
     (void)thread;
-    for (int ib = 0; ib < r->in_blocks; ib++) {
-        float *out = r->transformed + ((size_t)ob * r->in_blocks + ib) * square;
-        if (r->backward)
-            r->form->weights_transposed(r->weights + ((size_t)ib * r->out_blocks + ob) * 9 * square, out, element);
-        else
-            r->form->weights(r->weights + ((size_t)ob * r->in_blocks + ib) * 9 * square, out, element);
-    }
+    transform_block(r, ob, r->transformed + ob * block, r->out_blocks * block);
 }
 
 static void product_job(void *arg, int job, int thread)
@@ -199,13 +214,15 @@ static void product_job(void *arg, int job, int thread)
     int block = job / r->groups, first = block * r->block, count = r->total - first < r->block ? r->total - first : r->block;
     int kb = job % r->groups * r->group_blocks;
     const vertex *from = r->backward ? p->v : p->x, *to = r->backward ? p->x : p->v;
-    size_t L = (size_t)g->k->lanes, begin = (size_t)kb * to->pixels * L;
+    size_t L = (size_t)g->k->lanes, begin = (size_t)kb * to->pixels * L, w_block = r->in_blocks * L * L;
+    const float *weights = r->transformed + kb * w_block;
+    size_t w_element = r->out_blocks * w_block;
     vertex group = *to;
     winograd_args in, out;
 
     group.blocks = to->blocks - kb < r->group_blocks ? to->blocks - kb : r->group_blocks;
     /* Each element's products overwrite what the elements before it were made of: half the cache is enough. */
-    lay_out(&in, g, p->v, from, count, thread_scratch(g, thread) + products_lead(g, p->v, from, &group, count));
+    float *end = lay_out(&in, g, p->v, from, count, thread_scratch(g, thread) + products_lead(g, p->v, from, &group, count));
     lay_out(&out, g, p->v, &group, count, thread_scratch(g, thread));
     in.pre = p->pre;
     out.map_blocks = to->blocks;
@@ -216,12 +233,18 @@ static void product_job(void *arg, int job, int thread)
     out.stream = streams(p->rows * row_size(g, to));
     out.stats = p->stats ? p->stats + ((size_t)block * r->out_blocks + kb) * STAT_ROWS * L : NULL;
 
+    if (r->brief) {
+        weights = end;
+        w_element = group.blocks * w_block;
+        for (int k = 0; k < group.blocks; k++)
+            transform_block(r, kb + k, end + k * w_block, w_element);
+    }
     (r->backward ? r->form->data_input : r->form->input)(&in, p->src, first, count);
     for (int i = 0; i < ELEMENTS; i++) {
         int pixels = count * pixels_of(p->v, i);
         g->k->gemm(&(gemm_args){.a = element_at(&in, p->v, i), .a_run = pixels * L, .runs = r->in_blocks,
-                                .w = r->transformed + ((size_t)weights_of(p->v, i) * r->out_blocks + kb) * r->in_blocks * L * L,
-                                .w_block = r->in_blocks * L * L, .pixels = pixels, .blocks = group.blocks,
+                                .w = weights + weights_of(p->v, i) * w_element, .w_block = w_block, .pixels = pixels,
+                                .blocks = group.blocks,
                                 .out = element_at(&out, p->v, i), .out_block = pixels * L});
     }
     (r->backward ? r->form->data_output : r->form->output)(&out, first, count);
@@ -233,24 +256,27 @@ static void run_product(const winograd_pass *p, bool backward)
     product r = {.p = p, .g = p->g, .form = form_of(p->g, p->v), .weights = p->weights, .in_blocks = from->blocks,
                  .out_blocks = to->blocks, .total = p->rows * tiles_of(p->v), .backward = backward};
 
-    r.block = pass_block(p->g, p->v, p->x, p->rows);
+    r.brief = p->g->use == GRAPH_INFER && !p->transformed;
+    r.block = r.brief ? r.total : pass_block(p->g, p->v, p->x, p->rows);
     r.group_blocks = to->blocks;
-    if (shares_outputs(p->v, p->x, r.total))
+    if (r.brief)
+        r.group_blocks = JOB_BLOCKS;
+    else if (shares_outputs(p->v, p->x, r.total))
         r.group_blocks = group_blocks(to, team_threads(p->g->team));
     r.groups = ceil_div(to->blocks, r.group_blocks);
     /* The cast: weights_job, which writes, is not run on weights that are transformed already. */
     r.transformed = p->transformed ? (float *)p->transformed : p->g->shared;
-    if (!p->transformed)
+    if (!p->transformed && !r.brief)
         team_run(p->g->team, r.out_blocks, weights_job, &r);
     team_run(p->g->team, ceil_div(r.total, r.block) * r.groups, product_job, &r);
 }
 
-void winograd_transform(const graph *g, const vertex *v, const vertex *x, const float *weights, float *transformed)
+void winograd_transform(const graph *g, const vertex *v, const vertex *x, const float *weights, float *transformed, int kb)
 {
     product r = {.g = g, .form = form_of(g, v), .weights = weights, .transformed = transformed, .in_blocks = x->blocks,
                  .out_blocks = v->blocks};
 
-    team_run(g->team, r.out_blocks, weights_job, &r);
+    weights_job(&r, kb, 0);
 }
 
 void winograd_forward(const winograd_pass *p)

@@ -21,14 +21,17 @@ typedef struct winograd_pass {
     affine pre;   /* applied to src */
     float *stats; /* of out: [winograd_jobs][blocks][STAT_ROWS][L], or NULL */
     float *out;
-    const float *weights;     /* the arena's */
-    const float *transformed; /* or, for inference, made once by winograd_transform() */
+    const float *weights;     /* in the arena's layout */
+    const float *transformed; /* or, for inference, made once by winograd_transform(); NULL: made from `weights` on the way */
     const float *bias, *add;  /* added to out, or NULL; add is laid out as out and may be out */
     bool relu;
 } winograd_pass;
 
 /* Worth it for this shape? Not for maps that a tile would mostly overhang. */
 bool winograd_fits(const vertex *v, const vertex *x);
+
+/* Are there so few tiles in `rows` rows that transformed weights had better not be kept for them? */
+bool winograd_is_brief(const vertex *v, int rows);
 
 /* Floats of scratch (each thread) that a pass needs, and of shared memory that training does. */
 size_t winograd_scratch(const graph *g, const vertex *v, const vertex *x);
@@ -37,9 +40,10 @@ size_t winograd_shared(const graph *g, const vertex *v, const vertex *x);
 /* Independent jobs of a forward pass over `rows` rows. */
 int winograd_jobs(const graph *g, const vertex *v, const vertex *x, int rows);
 
-/* Floats of the transformed weights, and their transform from the arena's layout. */
+/* Floats of the transformed weights, and the transform of one block of outputs from the arena's layout. */
 size_t winograd_weights_size(const graph *g, const vertex *v, const vertex *x);
-void winograd_transform(const graph *g, const vertex *v, const vertex *x, const float *weights, float *transformed);
+void winograd_transform(const graph *g, const vertex *v, const vertex *x, const float *weights, float *transformed,
+                        int kb);
 
 void winograd_forward(const winograd_pass *p);
 /* src is dy, out is dx. */
