@@ -12,14 +12,15 @@
 
 static const char *to, *from, *output;
 static bool all;
-static int64_t size, channels;
+static int64_t size, channels, quality = 90;
 
 static const opt opts[] = {
-    {'o', "output", OPT_STRING, &output, "FILE", "write FILE, in the format of its suffix (default: standard output)", 0, 0},
+    {'o', "output", OPT_STRING, &output, "FILE", "write FILE, in the format of its suffix (default: standard output);\nFOLDER/: a folder of images", 0, 0},
     {'t', "to", OPT_STRING, &to, "FORMAT", "write this format; stream is ours", 0, 0},
     {'f', "from", OPT_STRING, &from, "FORMAT", "the input is of this format (default: by a look at it)", 0, 0},
     {0, "all", OPT_FLAG, &all, NULL, "of a model, write heads and projectors too (default: the encoder)", 0, 0},
     {0, "size", OPT_INT, &size, "N", "images that a model from elsewhere takes are N x N pixels\n(default: 224, or 32 with a 3x3 stem)", 1, 16384},
+    {0, "quality", OPT_INT, &quality, "N", "of JPEG files, 1 to 100 (default 90)", 1, 100},
     {0, "channels", OPT_INT, &channels, "N", "images that an ONNX graph takes have N channels, 1 or 3 (default:\nas those that it was trained on)", 1, 3},
     {0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0},
 };
@@ -81,23 +82,23 @@ static int look(int fd, buf *b, err *e)
 
 static int export(const buf *seen, int in, const export_format *f, int fd, err *e)
 {
-    const export_options o = {.all = all, .size = size, .channels = channels};
+    const export_options o = {.all = all, .size = size, .channels = channels, .quality = quality};
 
     if (!f && !to && !output)
         return err_set(e, ERR_USAGE, "the input is a stream; say what to write, by --to FORMAT or -o FILE.FORMAT");
     if (!f)
-        return err_set(e, ERR_USAGE, "'%s' is of no known format; --list names them", to ? to : output);
-    if (!f->save)
+        return err_set(e, ERR_USAGE, "'%s' is of no known format; --list names them, and FOLDER/ takes images", to ? to : output);
+    if (!f->save && !f->save_folder)
         return err_set(e, ERR_USAGE, "%s is not written, only read", f->name);
     reader *r = reader_new_after(in, seen->p, seen->n, 0, e);
-    int rc = r ? f->save(r, &o, fd, e) : -1;
+    int rc = !r ? -1 : f->save ? f->save(r, &o, fd, e) : f->save_folder(r, &o, output, e);
     reader_free(r);
     return rc;
 }
 
 static int import(tool *t, buf *seen, int in, const char *operand, const export_format *f, int fd, err *e)
 {
-    const export_options o = {.all = all, .size = size, .channels = channels};
+    const export_options o = {.all = all, .size = size, .channels = channels, .quality = quality};
 
     if (!f)
         f = export_sniff(seen->p, seen->n);
@@ -132,10 +133,11 @@ static int convert(tool *t, const export_format *source, const export_format *re
         err_set(e, ERR_USAGE, "from one foreign format to another goes through a stream: ssl-convert FILE | ssl-convert -o FILE");
         goto out;
     }
-    if (tool_out_open(t, &file, output ? output : "-", e))
+    bool folder = ours && result && result->save_folder;
+    if (!folder && tool_out_open(t, &file, output ? output : "-", e))
         goto out;
     rc = ours ? export(&seen, in, result, file.fd, e) : import(t, &seen, in, operand, source, file.fd, e);
-    if (rc == 0)
+    if (rc == 0 && !folder)
         rc = out_commit(&file, e);
     else
         out_abort(&file);
@@ -156,6 +158,8 @@ static int run(tool *t, err *e)
         return err_set(e, ERR_USAGE, "option '--channels': 2 is neither 1 nor 3");
     if (target(&result, e))
         return -1;
+    if (result && result->save_folder && (!output || strcmp(output, "-") == 0))
+        return err_set(e, ERR_USAGE, "%s is a folder of files; name it: -o FOLDER/", result->name);
     t->writes_stream = !result && !output;
     return t->dry_run ? 0 : convert(t, source, result, e);
 }
@@ -171,7 +175,8 @@ int main(int argc, char **argv)
                     "  ssl-convert photos.npz | ssl-probe\n"
                     "  ssl-convert --to tsv <photos.emb | cut -f 1,6\n"
                     "  ssl-convert rot.model -o rot.safetensors\n"
-                    "  ssl-convert rot.model -o rot.onnx\n",
+                    "  ssl-convert rot.model -o rot.onnx\n"
+                    "  ssl-load photos/ | ssl-augment crop:96 | ssl-convert -o cropped/\n",
         .min_operands = 0,
         .max_operands = 1,
         .run = run,

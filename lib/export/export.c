@@ -5,7 +5,7 @@
 #include <string.h>
 
 const export_format *const export_formats[] = {
-    &export_npz, &export_npy, &export_tsv, &export_tar, &export_safetensors, &export_onnx, NULL,
+    &export_npz, &export_npy, &export_tsv, &export_tar, &export_png, &export_jpeg, &export_safetensors, &export_onnx, NULL,
 };
 
 const export_format *export_find(const char *name)
@@ -19,8 +19,9 @@ const export_format *export_find(const char *name)
 const export_format *export_for_path(const char *path)
 {
     const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    const export_format *f = slash && !slash[1] ? &export_png : dot ? export_find(dot + 1) : NULL;
 
-    return dot ? export_find(dot + 1) : NULL;
+    return f && f->save_folder && dot && !(slash && !slash[1]) ? NULL : f; /* x.png is one file, not a folder of them */
 }
 
 const export_format *export_sniff(const uint8_t *p, size_t n)
@@ -36,7 +37,7 @@ void export_list(FILE *f)
     fputs("Formats:\n", f);
     for (int i = 0; export_formats[i]; i++) {
         const export_format *x = export_formats[i];
-        fprintf(f, "  %-12s %-14s %s\n", x->name, x->save && x->load ? "written, read" : x->save ? "written" : "read", x->help);
+        fprintf(f, "  %-12s %-14s %s\n", x->name, x->save && x->load ? "written, read" : x->load ? "read" : "written", x->help);
     }
 }
 

@@ -17,6 +17,7 @@
 typedef struct export_options {
     bool all;       /* models: also what is not the encoder */
     int64_t channels; /* models: of the images that an ONNX graph takes, 1 or 3; 0: those that it was trained on */
+    int64_t quality;  /* of JPEG files, 1..100 */
     int64_t size;   /* models: side of the images that a network takes; 0: by its stem */
 } export_options;
 
@@ -36,12 +37,14 @@ typedef struct export_format {
     /* NULL: not written, not read. ERR_INPUT says why a stream, or a file, cannot be. */
     int (*save)(reader *r, const export_options *o, int fd, err *e);
     int (*load)(const export_file *f, const export_options *o, int fd, err *e);
+    /* In place of save(): many files, in a folder that is absent or empty, and appears when all of them are written. */
+    int (*save_folder)(reader *r, const export_options *o, const char *path, err *e);
 } export_format;
 
 /* NULL ends it. */
 extern const export_format *const export_formats[];
 
-/* By name, or by the suffix of a path; NULL: there is none. */
+/* By name, or by the suffix of a path, or the slash at its end; NULL: there is none. */
 const export_format *export_find(const char *name);
 const export_format *export_for_path(const char *path);
 const export_format *export_sniff(const uint8_t *p, size_t n);
@@ -52,6 +55,6 @@ int export_history(header *h, const export_file *f, err *e);
 
 /* ---- The rows ---- */
 
-extern const export_format export_npz, export_npy, export_tsv, export_tar, export_safetensors, export_onnx;
+extern const export_format export_npz, export_npy, export_tsv, export_tar, export_png, export_jpeg, export_safetensors, export_onnx;
 
 #endif

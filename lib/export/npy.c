@@ -390,5 +390,5 @@ static int load_npy(const export_file *f, const export_options *o, int fd, err *
     return load(f, fd, fill_npy, e);
 }
 
-const export_format export_npz = {"npz", "NumPy arrays, one a field, with keys and labels: numpy.load()", is_npz, save_npz, load_npz};
-const export_format export_npy = {"npy", "the one tensor of the stream, a row a sample: numpy.load()", is_npy, save_npy, load_npy};
+const export_format export_npz = {"npz", "NumPy arrays, one a field, with keys and labels: numpy.load()", is_npz, save_npz, load_npz, NULL};
+const export_format export_npy = {"npy", "the one tensor of the stream, a row a sample: numpy.load()", is_npy, save_npy, load_npy, NULL};

@@ -416,5 +416,5 @@ out:
 }
 
 const export_format export_onnx = {
-    "onnx", "an encoder with its input transform, from bytes to embeddings: for ONNX Runtime", NULL, save, NULL,
+    "onnx", "an encoder with its input transform, from bytes to embeddings: for ONNX Runtime", NULL, save, NULL, NULL,
 };

@@ -311,5 +311,5 @@ out:
 }
 
 const export_format export_safetensors = {
-    "safetensors", "an encoder's weights, under torchvision's names: for PyTorch", is_safetensors, save, load,
+    "safetensors", "an encoder's weights, under torchvision's names: for PyTorch", is_safetensors, save, load, NULL,
 };

@@ -5,11 +5,12 @@
  */
 #include "base/io.h"
 #include "export/export.h"
+#include "export/images.h"
 #include "image/encode.h"
 
 #include <string.h>
 
-enum { BLOCK = 512, MAX_NAME = 4096 };
+enum { BLOCK = 512 };
 
 /* A header of one member; what it holds is put by the caller. */
 static int put_header(int fd, const char *name, char type, size_t size, err *e)
@@ -42,7 +43,7 @@ static int put_data(int fd, const void *p, size_t n, err *e)
 /* A long name goes before, as a pax record: "LENGTH path=NAME\n", its own length included. */
 static int put_member(int fd, const char *name, const buf *data, err *e)
 {
-    char record[MAX_NAME + 32];
+    char record[IMAGES_MAX_NAME + 32];
 
     if (strlen(name) > 100) {
         size_t n = strlen(name) + 7, digits = 1; /* " path=" and the line's end */
@@ -55,52 +56,13 @@ static int put_member(int fd, const char *name, const buf *data, err *e)
     return put_header(fd, name, '0', data->n, e) || put_data(fd, data->p, data->n, e) ? -1 : 0;
 }
 
-/* Whether a path would leave the folder that it is unpacked in. */
-static bool leaves(const char *path)
-{
-    for (const char *s = path; s; s = strchr(s, '/') ? strchr(s, '/') + 1 : NULL) {
-        size_t n = strcspn(s, "/");
-        if (n == 0 || (n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.'))
-            return true;
-    }
-    return false;
-}
-
-/*
- * The key without its extension; other dots of a file's name would end its key
- * in a WebDataset. Where it is not in a folder of its class, that and the split
- * come before it.
- */
-static int member_name(const sample *s, char name[MAX_NAME], err *e)
-{
-    char key[MAX_NAME / 2], class[512], split[64];
-
-    sample_str(s, "key", key, sizeof key);
-    sample_str(s, "class", class, sizeof class);
-    sample_str(s, "split", split, sizeof split);
-    char *slash = strrchr(key, '/'), *base = slash ? slash + 1 : key, *dot = strrchr(base, '.');
-    if (dot && dot > base)
-        *dot = '\0';
-    for (char *p = base; *p; p++)
-        *p = *p == '.' ? '_' : *p;
-    size_t n = strlen(class);
-    bool placed = !n || (slash && (size_t)(slash - key) >= n && memcmp(slash - n, class, n) == 0 && (slash - n == key || slash[-(ptrdiff_t)n - 1] == '/'));
-    snprintf(name, MAX_NAME, "%s%s%s%s%s.png", placed ? "" : split, placed || !*split ? "" : "/", placed ? "" : class, placed ? "" : "/", key);
-    return leaves(name) ? err_set(e, ERR_INPUT, "the name '%.200s' leads out of an archive's folder", name) : 0;
-}
-
 static int save_image(const sample *s, int fd, buf *png, err *e)
 {
-    const tensor *t = sample_tensor(s, "image", DT_U1, 3, e);
-    char name[MAX_NAME];
+    char name[IMAGES_MAX_NAME];
+    image im;
 
-    if (!t)
-        return -1;
-    if ((t->shape[2] != 1 && t->shape[2] != 3) || t->shape[0] < 1 || t->shape[1] < 1)
-        return err_set(e, ERR_INPUT, "the image has %d channels, or no pixels", (int)t->shape[2]);
-    const image im = {.h = (int)t->shape[0], .w = (int)t->shape[1], .c = (int)t->shape[2], .p = (uint8_t *)(uintptr_t)t->data};
     png->n = 0;
-    return member_name(s, name, e) || image_png(&im, png, e) || put_member(fd, name, png, e) ? -1 : 0;
+    return images_pixels(s, &im, e) || images_name(s, "png", name, e) || image_png(&im, png, e) || put_member(fd, name, png, e) ? -1 : 0;
 }
 
 static int save(reader *r, const export_options *o, int fd, err *e)
@@ -124,4 +86,4 @@ static int save(reader *r, const export_options *o, int fd, err *e)
     return rc;
 }
 
-const export_format export_tar = {"tar", "images as PNG files named by their keys, a WebDataset; ssl-load reads it", NULL, save, NULL};
+const export_format export_tar = {"tar", "images as PNG files named by their keys, a WebDataset; ssl-load reads it", NULL, save, NULL, NULL};

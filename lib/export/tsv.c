@@ -268,4 +268,4 @@ out:
     return rc;
 }
 
-const export_format export_tsv = {"tsv", "tab-separated text, a line a sample: for cut, sort, awk and join", is_tsv, save, load};
+const export_format export_tsv = {"tsv", "tab-separated text, a line a sample: for cut, sort, awk and join", is_tsv, save, load, NULL};

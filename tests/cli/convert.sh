@@ -42,6 +42,21 @@ else
 fi
 ok 'a folder, by tar' 'mkdir unpacked && ssl-convert -t tar <i.ssl | tar x -C unpacked && ssl-load unpacked | ssl-show --check >back.txt'
 is "$(ssl-show --check i.ssl | grep '^samples')" 'holds them all' "grep '^samples' back.txt"
+ok 'a folder of PNG files' 'ssl-convert i.ssl -o pngs/ && ssl-load pngs >i4.ssl'
+is "$(ssl-show --check i3.ssl | grep -v digest)" 'the same as by tar' 'ssl-show --check i4.ssl | grep -v digest'
+is "$(cd unpacked && find . -type f | sort)" 'and the same names' 'cd pngs && find . -type f | sort'
+ok 'the same files' 'diff -r unpacked pngs'
+ok 'a folder of JPEG files' 'mkdir jpegs && ssl-convert i.ssl -t jpeg --quality 50 -o jpegs && ssl-load jpegs | ssl-show --check >back.txt'
+is "$(ssl-show --check i.ssl | grep '^samples')" 'holds them all, too' "grep '^samples' back.txt"
+exits 1 'a folder that is not empty' 'ssl-convert i.ssl -o pngs/'
+exits 1 'a file in its place' 'ssl-convert i.ssl -t png -o i.npz'
+exits 2 'a folder on standard output' 'ssl-convert -t png i.ssl'
+exits 2 'one PNG file' 'ssl-convert i.ssl -o one.png'
+exits 3 'a truncated stream into a folder' 'head -c 4000 i.ssl | ssl-convert -o cut/'
+ok 'leaves nothing' '[ ! -e cut ] && [ -z "$(ls -d .cut* 2>/dev/null)" ]'
+ok 'two of one name' 'mkdir -p twice && cp $SRC/tests/files/good-rgb.png twice/a.png && cp $SRC/tests/files/good-rgb.png twice/a.b.png && cp twice/a.png twice/a_b.png'
+says "another sample is the file 'a_b.png' already" 'are refused' 'ssl-load twice | ssl-convert -o same/'
+exits 3 'embeddings as a folder' 'ssl-convert e.ssl -o es/'
 long=$(printf '%060d/' 1 2 3)
 ok 'long names' "mkdir -p far/$long && cp $SRC/tests/files/good-rgb.png far/${long}x.png && ssl-load far | ssl-convert -t tar >far.tar"
 is "${long}x.png" 'by pax' 'tar tf far.tar'
