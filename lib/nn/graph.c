@@ -484,7 +484,14 @@ void graph_set_tensor(graph *g, int i, const float *src)
 {
     const param *p = &g->params[i];
 
-    team_run(g->team, ceil_div((int)p->info.shape[0], g->k->lanes), set_job, &(set_run){g, p, src});
+    set_run r = {g, p, src};
+    int blocks = ceil_div((int)p->info.shape[0], g->k->lanes);
+
+    if (p->info.count >= 1 << 16)
+        graph_run(g, blocks, set_job, &r);
+    else
+        for (int b = 0; b < blocks; b++)
+            set_job(&r, b, 0);
     graph_weights_changed(g);
 }
 

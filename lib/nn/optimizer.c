@@ -6,16 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void sgd_step(optimizer *o, float *w, const float *g, double lr)
+/* Elements of span k that lie in from..to-1. */
+static optimizer_span part_of(const optimizer *o, int k, size_t from, size_t to)
+{
+    optimizer_span s = o->span[k];
+    size_t begin = s.offset > from ? s.offset : from, end = s.offset + s.count < to ? s.offset + s.count : to;
+
+    s.offset = begin;
+    s.count = begin < end ? end - begin : 0;
+    return s;
+}
+
+static void sgd_step(optimizer *o, float *w, const float *g, double lr, size_t from, size_t to)
 {
     bool nesterov = params_get(o->params, "nesterov") != 0;
     float mu = (float)params_get(o->params, "momentum"), eta = (float)lr;
     float *v = o->slot[0];
 
     for (int k = 0; k < o->spans; k++) {
-        const optimizer_span *s = &o->span[k];
-        float lambda = s->decay ? (float)params_get(o->params, "weight_decay") : 0;
-        for (size_t i = s->offset; i < s->offset + s->count; i++) {
+        const optimizer_span s = part_of(o, k, from, to);
+        float lambda = s.decay ? (float)params_get(o->params, "weight_decay") : 0;
+        for (size_t i = s.offset; i < s.offset + s.count; i++) {
             float d = g[i] + lambda * w[i];
             v[i] = mu * v[i] + d;
             w[i] -= eta * (nesterov ? d + mu * v[i] : v[i]);
@@ -23,7 +34,7 @@ static void sgd_step(optimizer *o, float *w, const float *g, double lr)
     }
 }
 
-static void adamw_step(optimizer *o, float *w, const float *g, double lr)
+static void adamw_step(optimizer *o, float *w, const float *g, double lr, size_t from, size_t to)
 {
     double b1 = params_get(o->params, "beta1"), b2 = params_get(o->params, "beta2");
     float f1 = (float)b1, f2 = (float)b2, eps = (float)params_get(o->params, "eps");
@@ -32,9 +43,9 @@ static void adamw_step(optimizer *o, float *w, const float *g, double lr)
     float *m = o->slot[0], *s2 = o->slot[1];
 
     for (int k = 0; k < o->spans; k++) {
-        const optimizer_span *s = &o->span[k];
-        float keep = s->decay ? (float)(1 - lr * params_get(o->params, "weight_decay")) : 1;
-        for (size_t i = s->offset; i < s->offset + s->count; i++) {
+        const optimizer_span s = part_of(o, k, from, to);
+        float keep = s.decay ? (float)(1 - lr * params_get(o->params, "weight_decay")) : 1;
+        for (size_t i = s.offset; i < s.offset + s.count; i++) {
             m[i] = f1 * m[i] + (1 - f1) * g[i];
             s2[i] = f2 * s2[i] + (1 - f2) * g[i] * g[i];
             w[i] = keep * w[i] - rate * m[i] / (sqrtf(s2[i]) * scale + eps);
@@ -59,22 +70,28 @@ static double squares(const float *x, size_t n)
     return sum;
 }
 
-static void lars_step(optimizer *o, float *w, const float *g, double lr)
+static void lars_ratios(optimizer *o, const float *w, const float *g)
 {
     double decay = params_get(o->params, "weight_decay"), trust = params_get(o->params, "trust");
+
+    for (int k = 0; k < o->spans; k++) {
+        const optimizer_span *s = &o->span[k];
+        double nw = s->decay ? sqrt(squares(w + s->offset, s->count)) : 0;
+        double ng = s->decay ? sqrt(squares(g + s->offset, s->count)) : 0;
+        o->ratio[k] = nw > 0 && ng > 0 ? trust * nw / (ng + decay * nw) : 1;
+    }
+}
+
+static void lars_step(optimizer *o, float *w, const float *g, double lr, size_t from, size_t to)
+{
+    double decay = params_get(o->params, "weight_decay");
     float mu = (float)params_get(o->params, "momentum"), eta = (float)lr;
     float *v = o->slot[0];
 
     for (int k = 0; k < o->spans; k++) {
-        const optimizer_span *s = &o->span[k];
-        double ratio = 1;
-        if (s->decay) {
-            double nw = sqrt(squares(w + s->offset, s->count)), ng = sqrt(squares(g + s->offset, s->count));
-            if (nw > 0 && ng > 0)
-                ratio = trust * nw / (ng + decay * nw);
-        }
-        float r = (float)ratio, lambda = s->decay ? (float)decay : 0;
-        for (size_t i = s->offset; i < s->offset + s->count; i++) {
+        const optimizer_span s = part_of(o, k, from, to);
+        float r = (float)o->ratio[k], lambda = s.decay ? (float)decay : 0;
+        for (size_t i = s.offset; i < s.offset + s.count; i++) {
             v[i] = mu * v[i] + r * (g[i] + lambda * w[i]);
             w[i] -= eta * v[i];
         }
@@ -105,9 +122,9 @@ static const param lars_params[] = {
 };
 
 static const optimizer_type types[] = {
-    {"sgd", "stochastic gradient descent with momentum", sgd_params, {"momentum"}, sgd_step},
-    {"adamw", "Adam with decoupled weight decay", adamw_params, {"moment1", "moment2"}, adamw_step},
-    {"lars", "SGD with a rate adapted to each parameter, for large batches", lars_params, {"momentum"}, lars_step},
+    {"sgd", "stochastic gradient descent with momentum", sgd_params, {"momentum"}, sgd_step, NULL},
+    {"adamw", "Adam with decoupled weight decay", adamw_params, {"moment1", "moment2"}, adamw_step, NULL},
+    {"lars", "SGD with a rate adapted to each parameter, for large batches", lars_params, {"momentum"}, lars_step, lars_ratios},
 };
 enum { TYPES = sizeof types / sizeof *types };
 
@@ -148,7 +165,8 @@ int optimizer_set(optimizer *o, const char *name, double x, err *e)
 int optimizer_start(optimizer *o, const optimizer_span *span, int spans, size_t count, err *e)
 {
     o->span = malloc((size_t)(spans ? spans : 1) * sizeof *span);
-    if (!o->span)
+    o->ratio = calloc((size_t)(spans ? spans : 1), sizeof *o->ratio);
+    if (!o->span || !o->ratio)
         return err_nomem(e);
     memcpy(o->span, span, (size_t)spans * sizeof *span);
     o->spans = spans;
@@ -161,16 +179,51 @@ int optimizer_start(optimizer *o, const optimizer_span *span, int spans, size_t 
     return 0;
 }
 
-void optimizer_step(optimizer *o, float *w, const float *g, double factor)
+static double begin_step(optimizer *o, const float *w, const float *g, double factor)
 {
     o->steps++;
-    o->type->step(o, w, g, factor * optimizer_lr(o));
+    if (o->type->prepare)
+        o->type->prepare(o, w, g);
+    return factor * optimizer_lr(o);
+}
+
+void optimizer_step(optimizer *o, float *w, const float *g, double factor)
+{
+    o->type->step(o, w, g, begin_step(o, w, g, factor), 0, o->count);
+}
+
+typedef struct step_run {
+    optimizer *o;
+    float *w;
+    const float *g;
+    double lr;
+} step_run;
+
+enum { JOB_WEIGHTS = 1 << 16 };
+
+static void step_job(void *arg, int job, int thread)
+{
+    const step_run *r = arg;
+    size_t from = (size_t)job * JOB_WEIGHTS, to = from + JOB_WEIGHTS < r->o->count ? from + JOB_WEIGHTS : r->o->count;
+
+    (void)thread;
+    r->o->type->step(r->o, r->w, r->g, r->lr, from, to);
+}
+
+void optimizer_step_graph(optimizer *o, graph *g, double factor)
+{
+    step_run r = {o, graph_weights(g), graph_grads(g), 0};
+
+    r.lr = begin_step(o, r.w, r.g, factor);
+    graph_run(g, (int)((o->count + JOB_WEIGHTS - 1) / JOB_WEIGHTS), step_job, &r);
+    graph_weights_changed(g);
 }
 
 void optimizer_clear(optimizer *o)
 {
     value_free(o->params);
     free(o->span);
+    free(o->ratio);
     for (int i = 0; i < OPTIMIZER_MAX_SLOTS; i++)
         free(o->slot[i]);
     *o = (optimizer){0};

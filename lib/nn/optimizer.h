@@ -17,6 +17,7 @@
 #define NN_OPTIMIZER_H
 
 #include "base/err.h"
+#include "nn/graph.h"
 #include "nn/params.h"
 
 #include <stdbool.h>
@@ -37,7 +38,8 @@ typedef struct optimizer_type {
     const char *name, *about;
     const param *params;                       /* lr, weight_decay, ... */
     const char *slots[OPTIMIZER_MAX_SLOTS + 1]; /* names of the state arrays, "momentum"; NULL-ended */
-    void (*step)(optimizer *o, float *w, const float *g, double lr);
+    void (*step)(optimizer *o, float *w, const float *g, double lr, size_t from, size_t to); /* weights from..to-1 */
+    void (*prepare)(optimizer *o, const float *w, const float *g); /* once before, or NULL */
 } optimizer_type;
 
 struct optimizer {
@@ -45,6 +47,7 @@ struct optimizer {
     value *params;                    /* resolved; owned */
     optimizer_span *span;             /* owned */
     int spans;
+    double *ratio;                    /* LARS's r of each span; owned */
     size_t count;                     /* of the arrays */
     float *slot[OPTIMIZER_MAX_SLOTS]; /* owned; each as long as the weights */
     int64_t steps;                    /* taken so far */
@@ -58,6 +61,8 @@ int optimizer_set(optimizer *o, const char *name, double x, err *e);
 int optimizer_start(optimizer *o, const optimizer_span *span, int spans, size_t count, err *e);
 /* One step at `factor` times the base rate. */
 void optimizer_step(optimizer *o, float *w, const float *g, double factor);
+/* The same for a graph's weights, on its threads; tells it that they changed. */
+void optimizer_step_graph(optimizer *o, graph *g, double factor);
 void optimizer_clear(optimizer *o);
 
 /* The L2 norm of all spans of x together; the order of the sum is fixed. */

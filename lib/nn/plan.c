@@ -409,12 +409,14 @@ static void clear_job(void *arg, int job, int thread)
     memset(c->p + at, 0, left < CLEAR_BYTES ? left : CLEAR_BYTES);
 }
 
-static void *zeroed(const graph *g, size_t bytes)
+static void *zeroed(graph *g, size_t bytes)
 {
     clearing c = {graph_allocate(bytes), bytes};
 
-    if (c.p)
-        team_run(g->team, (int)((bytes + CLEAR_BYTES - 1) / CLEAR_BYTES), clear_job, &c);
+    if (c.p && bytes > 4 * CLEAR_BYTES)
+        graph_run(g, (int)((bytes + CLEAR_BYTES - 1) / CLEAR_BYTES), clear_job, &c);
+    else if (c.p)
+        memset(c.p, 0, bytes);
     return c.p;
 }
 

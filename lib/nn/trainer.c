@@ -144,8 +144,7 @@ int trainer_step(trainer *t, const batch *b, const batch_shape *shape, err *e)
 
     double factor = schedule_at(&t->sched, t->step);
     t->lr = factor * optimizer_lr(&t->opt);
-    optimizer_step(&t->opt, graph_weights(g), graph_grads(g), factor);
-    graph_weights_changed(g);
+    optimizer_step_graph(&t->opt, g, factor);
     if (t->obj.type->update && t->obj.type->update(&t->obj, g, &s, e))
         return -1;
 

@@ -7,6 +7,7 @@
  * batches of tests/bench/engine.sh.
  */
 #include "nn/encoder.h"
+#include "nn/optimizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,16 +57,14 @@ static void loss_gradient(const float *logits, float *grad, int n, int classes)
             grad[k] = (logits[k] - (k == i % 10)) / (float)n;
 }
 
-static void sgd(graph *g, float *momentum)
+/* As PyTorch's SGD in engine.py: momentum, and a decay of everything. */
+static int start_sgd(optimizer *o, const graph *g, err *e)
 {
-    float *w = graph_weights(g), *d = graph_grads(g);
-    size_t n = graph_weights_count(g);
+    optimizer_span all = {0, graph_weights_count(g), true};
 
-    for (size_t i = 0; i < n; i++) {
-        momentum[i] = 0.9f * momentum[i] + d[i] + 1e-4f * w[i];
-        w[i] -= 0.01f * momentum[i];
-    }
-    graph_weights_changed(g);
+    if (optimizer_parse(o, "sgd:lr=0.01,momentum=0.9,nesterov=0,weight_decay=1e-4", e))
+        return -1;
+    return optimizer_start(o, &all, 1, all.count, e);
 }
 
 static void print_profile(const graph *g, int steps, int batch)
@@ -82,6 +81,7 @@ static void print_profile(const graph *g, int steps, int batch)
 int main(int argc, char **argv)
 {
     size_t which = 0;
+    optimizer sgd = {0};
     err e;
 
     if (argc < 4) {
@@ -107,7 +107,9 @@ int main(int argc, char **argv)
     if (graph_compile(g, train ? GRAPH_TRAIN : GRAPH_INFER, batch, &e) != 0)
         goto failed;
     graph_init_params(g, 1);
-    float *momentum = calloc(graph_weights_count(g), sizeof *momentum), *in = graph_input_data(g, x);
+    if (start_sgd(&sgd, g, &e) != 0)
+        goto failed;
+    float *in = graph_input_data(g, x);
     double *times = calloc((size_t)steps, sizeof *times);
     for (size_t i = 0; i < (size_t)batch * 3 * size * size; i++)
         in[i] = (float)((i * 2654435761u >> 8) % 65536) / 32768.0f - 1;
@@ -126,7 +128,7 @@ int main(int argc, char **argv)
             loss_gradient(logits, graph_grad(g, y), batch, 10);
             if (graph_backward(g, &e) != 0)
                 goto failed;
-            sgd(g, momentum);
+            optimizer_step_graph(&sgd, g, 1);
         }
         if (s >= 0)
             times[s] = now() - begin;
@@ -139,7 +141,7 @@ int main(int argc, char **argv)
     if (profile)
         print_profile(g, steps, batch);
     free(times);
-    free(momentum);
+    optimizer_clear(&sgd);
     graph_free(g);
     return 0;
 failed:
