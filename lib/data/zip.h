@@ -1,6 +1,6 @@
 /*
  * ZIP archives (PKWARE's APPNOTE.TXT), as far as .npz files need them: members
- * stored or deflated, no encryption, below 4 GiB.
+ * stored or deflated, no encryption. From 4 GiB on they are of the kind zip64.
  */
 #ifndef DATA_ZIP_H
 #define DATA_ZIP_H
@@ -20,7 +20,7 @@ typedef struct zip_member {
 typedef struct zip_reader {
     const uint8_t *p; /* the archive; borrowed */
     size_t n, at;     /* at: the next entry of the directory */
-    unsigned left;
+    uint64_t left;
     buf inflated;
 } zip_reader;
 
@@ -33,6 +33,7 @@ void zip_read_end(zip_reader *z);
 typedef struct zip_writer {
     int fd; /* borrowed */
     uint64_t at;
+    uint64_t limit; /* sizes and offsets from here on are written as zip64's; 0: 2^32 - 1. For tests */
     unsigned members;
     buf directory;
 } zip_writer;
