@@ -13,6 +13,7 @@ default.PRETEXT  = rotate
 default.TRAIN    =# further options of ssl-train
 default.BATCH    = 128
 default.EPOCHS   = 10
+default.EMBED    =# further options of ssl-embed
 default.PROBE    =# further options of ssl-probe
 default.CLUSTERS =# of k-means, to be compared with the classes
 

@@ -70,6 +70,7 @@ if [ -e "${real%% *}" ]; then
     done
     ok "of another stage" "$exp ablate TASK=rotation BUDGET=2steps PRETEXTS='rotate;rotate:angles=2' | grep -q 'rotation: rotate:angles=2 |'"
     ok "photographs" "$exp photographs SIZE=32 BATCH=16 BUDGET=1steps ENCODER=resnet10 | grep -q '| simclr |'"
+    [ ! -f "$DATA/clothing-160.tar" ] || prints 'ssl-load -q [^ ]*/clothing-160.tar --size 96 --split train' "which are of clothing" "make -n -C $SRC/pipelines photographs OUT=$T/none RESULTS=$T/none"
     ok "one system against its baselines" "$exp jigsaw-cifar10 EPOCHS=1 | grep -q '| jigsaw |'"
     if [ "$real" != "$FASHION" ]; then
         ok "cats and dogs" "$exp cats-and-dogs IMAGES=40 EPOCHS=1 DATA='$real' LOAD='--limit 3000' >cats.md"
