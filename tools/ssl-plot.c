@@ -28,7 +28,7 @@ static const opt opts[] = {
     {0, NULL, OPT_SECTION, NULL, NULL, "curves:", 0, 0},
     {0, "panels", OPT_STRING, &q.panels, "LIST", "the log's values, such as loss,knn,lr (default: those that are there)", 0, 0},
     {0, "x", OPT_STRING, &q.x, "NAME", "step or images (default: step)", 0, 0},
-    {0, "smooth", OPT_INT, &q.smooth, "N", "draw means of the last N values", 1, 1e6},
+    {0, "smooth", OPT_INT, &q.smooth, "N", "draw means of N values, half before and half after", 1, 1e6},
     {0, "log-scale", OPT_FLAG, &q.log_scale, NULL, "a logarithmic scale for values", 0, 0},
     {0, NULL, OPT_SECTION, NULL, NULL, "bars:", 0, 0},
     {0, "value", OPT_STRING, &q.value, "COLUMN", "how long a bar is (default: accuracy)", 0, 0},

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PANELS = 12, MARGIN = 20, LEFT = 46, GAP = 18, HEAD = 26, FOOT = 24 };
+enum { MAX_PANELS = 12, MARGIN = 20, LEFT = 46, GAP = 18, HEAD = 26, FOOT = 24, FEW = 24 };
 
 static const struct {
     const char *key, *title;
@@ -161,19 +161,20 @@ static int read_log(chart *c, int file, err *e)
     return rc;
 }
 
-/* Means of the last `n` values. */
+/* Means of n values, half of them before and half after, as far as there are so many. */
 static int smooth(curve *c, size_t n, err *e)
 {
-    double sum = 0;
+    size_t half = n / 2;
 
     c->smooth = malloc((c->n + 1) * sizeof *c->smooth);
     if (!c->smooth)
         return err_nomem(e);
     for (size_t i = 0; i < c->n; i++) {
-        sum += c->y[i];
-        if (i >= n)
-            sum -= c->y[i - n];
-        c->smooth[i] = sum / (double)(i < n ? i + 1 : n);
+        size_t room = i < c->n - 1 - i ? i : c->n - 1 - i, reach = half < room ? half : room;
+        double sum = 0;
+        for (size_t j = i - reach; j <= i + reach; j++)
+            sum += c->y[j];
+        c->smooth[i] = sum / (double)(2 * reach + 1);
     }
     return 0;
 }
@@ -229,7 +230,7 @@ static void draw_curve(svg *s, const axis *x, const axis *y, const curve *c, int
     snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"1.9\" stroke-linejoin=\"round\" stroke-dasharray=\"%s\"", colour, look_dash(file));
     polyline(s, x, y, c, c->smooth ? c->smooth : c->y, style);
     /* Points where there are few; and one at the end, whose shape is the legend's. */
-    for (size_t i = c->n <= 24 && !c->smooth ? 0 : c->n - 1; i < c->n; i++)
+    for (size_t i = c->n <= FEW && !c->smooth ? 0 : c->n - 1; i < c->n; i++)
         look_point(s, file, axis_at(x, c->x[i]), axis_at(y, c->smooth ? c->smooth[i] : c->y[i]), 3, colour);
 }
 
@@ -330,7 +331,7 @@ static int draw(const plot_request *q, svg *s, double *height, err *e)
     if (drop_empty(&c, e))
         goto out;
     for (int i = 0; q->smooth > 1 && i < q->n_inputs * c.columns; i++)
-        if (smooth(&c.c[i], (size_t)q->smooth, e))
+        if (c.c[i].n > FEW && strcmp(c.p[i % c.columns].key, "lr") != 0 && smooth(&c.c[i], (size_t)q->smooth, e))
             goto out;
     draw_panels(&c, s, height);
     rc = 0;

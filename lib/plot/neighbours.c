@@ -2,6 +2,7 @@
  * Images and their nearest neighbours by cosine similarity: the quickest look
  * at what an encoder has learnt. A row a query, the query at the left.
  */
+#include "base/format.h"
 #include "base/rng.h"
 #include "plot/look.h"
 #include "plot/points.h"
@@ -136,6 +137,16 @@ static void put_image(const points *p, svg *s, size_t i, double x, double y, dou
     svg_add(s, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" %s/>\n", x, y, side, side, frame);
 }
 
+/* A caption, smaller where it would be cut otherwise. */
+static void caption(svg *s, double x, double y, double room, font f, const char *text)
+{
+    double wide = svg_text_width(text, f.size, f.bold);
+
+    if (wide > room)
+        f.size = fmax(8, floor(2 * f.size * room / wide) / 2);
+    svg_text_within(s, x, y, room, &f, text);
+}
+
 static void draw_row(const sheet *t, svg *s, size_t row, double y, double side, bool labelled, int64_t *same)
 {
     const points *p = &t->p;
@@ -144,7 +155,7 @@ static void draw_row(const sheet *t, svg *s, size_t row, double y, double side, 
     char text[64];
 
     put_image(p, s, query, x, y, side, "stroke=\"" INK "\" stroke-width=\"2.5\"");
-    svg_text_within(s, x, y + side + 14, side, &(font){.size = 11.5, .bold = true}, labelled ? class_of(p, query) : p->key[query]);
+    caption(s, x, y + side + 14, side, (font){.size = 11.5, .bold = true}, labelled ? class_of(p, query) : p->key[query]);
     x += side + QUERY_GAP;
     svg_add(s, "<path d=\"M%.1f %.1fl5 5l-5 5\" fill=\"none\" stroke=\"%s\" stroke-width=\"1.6\"/>\n", x - QUERY_GAP / 2.0 - 2, y + side / 2 - 5, GREY);
     for (int j = 0; j < t->k; j++, x += side + GAP) {
@@ -154,8 +165,8 @@ static void draw_row(const sheet *t, svg *s, size_t row, double y, double side, 
         put_image(p, s, v->row, x, y, side, other ? "stroke=\"#d1242f\" stroke-width=\"2\" stroke-dasharray=\"5 3\"" : "stroke=\"" RULE "\"");
         snprintf(text, sizeof text, "%.2f", (double)v->similarity);
         double number = side > 56 ? svg_text_width(text, 10, false) : 0;
-        svg_text_within(s, x, y + side + 14, side - number - 4, &(font){.size = 11, .bold = other, .fill = other ? "#b31d28" : INK},
-                        labelled ? class_of(p, v->row) : p->key[v->row]);
+        caption(s, x, y + side + 14, side - number - 4, (font){.size = 11, .bold = other, .fill = other ? "#b31d28" : INK},
+                labelled ? class_of(p, v->row) : p->key[v->row]);
         if (number > 0)
             svg_text(s, x + side, y + side + 14, &(font){.size = 10, .fill = GREY, .anchor = 'e'}, text);
     }
@@ -166,7 +177,7 @@ static void draw_sheet(const sheet *t, svg *s, double *height)
     double y = plot_title(s, t->q->title, MARGIN) + 18, side = (s->w - 2 * MARGIN - QUERY_GAP - (t->k - 1) * GAP) / (t->k + 1);
     bool labelled = t->p.classes.n > 0;
     int64_t same = 0;
-    char text[200];
+    char text[200], number[32];
 
     side = fmin(side, 160);
     svg_text(s, MARGIN, y - 7, &(font){.size = 12, .fill = GREY}, "query");
@@ -175,8 +186,8 @@ static void draw_sheet(const sheet *t, svg *s, double *height)
         draw_row(t, s, i, y, side, labelled, &same);
     y += 10;
     if (labelled) {
-        snprintf(text, sizeof text, "%lld of %lld neighbours are of their query's class; dashed frames: of another. Looked for among %zu images.",
-                 (long long)same, (long long)t->queries * t->k, t->n_among);
+        snprintf(text, sizeof text, "%lld of %lld are of their query's class (dashed: another), found among %s images", (long long)same,
+                 (long long)t->queries * t->k, format_commas((int64_t)t->n_among, number));
         svg_text_within(s, MARGIN, y, s->w - 2 * MARGIN, &(font){.size = 11, .fill = GREY}, text);
         y += 14;
     }

@@ -74,6 +74,7 @@ ok 'for grey images' 'ssl-convert --channels 1 m.model -o g.onnx && [ -s g.onnx 
 exits 2 'for two channels' 'ssl-convert --channels 2 m.model -o g2.onnx'
 if /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
     is "$(tail -n +2 e.tsv | cut -f 1 | sed -n 3p)" 'numpy reads an npz' "/usr/bin/python3 -c 'import numpy; print(numpy.load(\"e.npz\")[\"key\"][2])'"
+    is 'cat dog ship' 'the example in Python' "/usr/bin/python3 '$SRC/examples/python/embeddings.py' e.npz | cut -f 1 | paste -s -d ' '"
 else
     skip 'numpy reads an npz' 'python3-numpy is not installed'
 fi
