@@ -7,6 +7,7 @@ enum {
     MAX_SHARED = 16, /* tiles: see shares_outputs() */
     /* Of the weights' gradient. */
     STAGE = 48, MAX_SINGLE_STAGE = 128, /* tiles that are transformed and multiplied at a time */
+    SMALL_SUMS = 36 * 96 * 96,
     SUMS_FLOATS = 19 << 18,             /* of all slices: 19 MB, two slices of 256 channels */
     MAX_GRADIENT_SLICES = 16, MIN_SLICE = 56 /* tiles */
 };
@@ -302,7 +303,7 @@ typedef struct gradient {
     const winograd_pass *p;
     const graph *g;
     const float *dy;
-    float *dw, *sums; /* sums [slices][K/L][C/L][36][L][L] */
+    float *dw, *sums; /* sums [slices][36][K/L][C/L][L][L] */
     int slices, groups, group_blocks, stage, total;
 } gradient;
 
@@ -324,7 +325,10 @@ static gradient gradient_of(const graph *g, const vertex *v, const vertex *x)
     r.slices = slices < 1 ? 1 : slices;
     r.group_blocks = group_blocks(v, ceil_div(team_threads(g->team), r.slices));
     r.groups = ceil_div(v->blocks, r.group_blocks);
-    r.stage = r.slices == 1 && r.total <= MAX_SINGLE_STAGE ? r.total : STAGE;
+    /* Few channels: tiles and sums should stay in the second-level cache. Many: sums are read and written once a stage. */
+    r.stage = winograd_weights_size(g, v, x) > SMALL_SUMS ? MAX_SINGLE_STAGE / v->stride : STAGE;
+    if (r.slices == 1 && r.total <= MAX_SINGLE_STAGE)
+        r.stage = r.total;
     return r;
 }
 
@@ -355,50 +359,58 @@ static size_t gradient_shared(const graph *g, const vertex *v, const vertex *x)
     return finishes(&r) ? 0 : r.slices * winograd_weights_size(g, v, x);
 }
 
-/* Some blocks of outputs times some of inputs, all 36 elements, into sums [blocks][JOB_RUNS or C/L][36][L][L]. */
-static void gradient_products(const gradient *r, const winograd_args *x, const winograd_args *d, int count, int kb, int run,
-                              float *sums, size_t sums_block, bool accumulate)
+/* Some blocks of outputs times some of inputs, of element i, into sums [blocks] at distance sums_block of [C/L] squares. */
+static void gradient_product(const gradient *r, const winograd_args *x, const winograd_args *d, int count, int i, int kb, int run,
+                             float *sums, size_t sums_block, taps_used used, bool accumulate)
 {
-    const vertex *v = r->p->v;
-    size_t L = (size_t)r->g->k->lanes;
+    int pixels = count * pixels_of(r->p->v, i);
+    size_t block = pixels * (size_t)r->g->k->lanes;
 
-    for (int i = 0; i < ELEMENTS; i++) {
-        int pixels = count * pixels_of(v, i), to = weights_of(v, i);
-        size_t block = pixels * L;
-        r->g->k->wgrad(&(wgrad_args){.a = element_at(x, v, i) + run * block, .a_run = block,
-                                     .runs = x->blocks - run < JOB_RUNS ? x->blocks - run : JOB_RUNS,
-                                     .d = element_at(d, v, i) + kb * block, .d_block = block, .pixels = pixels,
-                                     .blocks = d->blocks - kb < JOB_BLOCKS ? d->blocks - kb : JOB_BLOCKS, .dw = sums,
-                                     .dw_block = sums_block, .used = {&to, 1, ELEMENTS}, .accumulate = accumulate});
-    }
+    r->g->k->wgrad(&(wgrad_args){.a = element_at(x, r->p->v, i) + run * block, .a_run = block,
+                                 .runs = x->blocks - run < JOB_RUNS ? x->blocks - run : JOB_RUNS,
+                                 .d = element_at(d, r->p->v, i) + kb * block, .d_block = block, .pixels = pixels,
+                                 .blocks = d->blocks - kb < JOB_BLOCKS ? d->blocks - kb : JOB_BLOCKS, .dw = sums,
+                                 .dw_block = sums_block, .used = used, .accumulate = accumulate});
 }
 
-/* From sums [36][L][L] to the weights of one pair of blocks. */
-static void finish(const gradient *r, const float *sums, int kb, int cb)
+/* From 36 squares at a distance to the weights of one pair of blocks. */
+static void finish(const gradient *r, const float *sums, size_t element, int kb, int cb)
 {
     size_t square = (size_t)r->g->k->lanes * r->g->k->lanes;
 
-    form_of(r->g, r->p->v)->weights_gradient(sums, r->dw + ((size_t)kb * r->p->x->blocks + cb) * 9 * square, square);
+    form_of(r->g, r->p->v)->weights_gradient(sums, r->dw + ((size_t)kb * r->p->x->blocks + cb) * 9 * square, element);
 }
 
-static void gradient_stage(const gradient *r, const winograd_args *x, const winograd_args *d, int count, int first_block,
-                           float *sums, float *scratch, bool accumulate)
+/* All elements of a few blocks, which are then finished: their sums [JOB_BLOCKS][JOB_RUNS][36][L][L] stay in the cache. */
+static void gradient_at_once(const gradient *r, const winograd_args *x, const winograd_args *d, int count, int first_block,
+                             float *sums)
 {
-    size_t size = sums_size(r->g);
-    int C = x->blocks;
+    size_t square = (size_t)r->g->k->lanes * r->g->k->lanes, size = ELEMENTS * square;
 
     for (int kb = 0; kb < d->blocks; kb += JOB_BLOCKS)
-        for (int run = 0; run < C; run += JOB_RUNS) {
-            if (!finishes(r)) {
-                gradient_products(r, x, d, count, kb, run, sums + ((size_t)(first_block + kb) * C + run) * size, C * size,
-                                  accumulate);
-                continue;
+        for (int run = 0; run < x->blocks; run += JOB_RUNS) {
+            for (int i = 0; i < ELEMENTS; i++) {
+                int to = weights_of(r->p->v, i);
+                gradient_product(r, x, d, count, i, kb, run, sums, JOB_RUNS * size, (taps_used){&to, 1, ELEMENTS}, false);
             }
-            gradient_products(r, x, d, count, kb, run, scratch, JOB_RUNS * size, false);
             for (int k = 0; k < JOB_BLOCKS && kb + k < d->blocks; k++)
-                for (int c = 0; c < JOB_RUNS && run + c < C; c++)
-                    finish(r, scratch + (size_t)(k * JOB_RUNS + c) * size, first_block + kb + k, run + c);
+                for (int c = 0; c < JOB_RUNS && run + c < x->blocks; c++)
+                    finish(r, sums + (size_t)(k * JOB_RUNS + c) * size, square, first_block + kb + k, run + c);
         }
+}
+
+/* One element after the other, whose tiles then stay in the cache, into sums [36][K/L][C/L][L][L]. */
+static void gradient_stage(const gradient *r, const winograd_args *x, const winograd_args *d, int count, int first_block,
+                           float *sums, bool accumulate)
+{
+    size_t square = (size_t)r->g->k->lanes * r->g->k->lanes, row = x->blocks * square, element = r->p->v->blocks * row;
+
+    for (int i = 0; i < ELEMENTS; i++)
+        for (int kb = 0; kb < d->blocks; kb += JOB_BLOCKS)
+            for (int run = 0; run < x->blocks; run += JOB_RUNS)
+                gradient_product(r, x, d, count, i, kb, run,
+                                 sums + weights_of(r->p->v, i) * element + (first_block + kb) * row + run * square, row,
+                                 (taps_used){0}, accumulate);
 }
 
 static void gradient_job(void *arg, int job, int thread)
@@ -420,7 +432,10 @@ static void gradient_job(void *arg, int job, int thread)
         d.map_blocks = v->blocks;
         form_of(g, v)->input(&x, r->p->src, at, count);
         form_of(g, v)->gradient(&d, r->dy + (size_t)first_block * v->pixels * g->k->lanes, at, count);
-        gradient_stage(r, &x, &d, count, first_block, sums, scratch, at > first);
+        if (finishes(r))
+            gradient_at_once(r, &x, &d, count, first_block, scratch);
+        else
+            gradient_stage(r, &x, &d, count, first_block, sums, at > first);
     }
 }
 
@@ -428,16 +443,16 @@ static void gradient_job(void *arg, int job, int thread)
 static void join_job(void *arg, int kb, int thread)
 {
     const gradient *r = arg;
-    size_t size = sums_size(r->g), slice = winograd_weights_size(r->g, r->p->v, r->p->x);
+    size_t slice = winograd_weights_size(r->g, r->p->v, r->p->x), square = (size_t)r->g->k->lanes * r->g->k->lanes;
+    size_t element = slice / ELEMENTS, row = r->p->x->blocks * square;
+    float *sums = r->sums + kb * row;
 
     (void)thread;
-    for (int cb = 0; cb < r->p->x->blocks; cb++) {
-        float *sums = r->sums + ((size_t)kb * r->p->x->blocks + cb) * size;
-        for (int s = 1; s < r->slices; s++)
-            if (slice_tiles(r, s) < slice_tiles(r, s + 1))
-                r->g->k->add(sums, sums, sums + s * slice, size);
-        finish(r, sums, kb, cb);
-    }
+    for (int s = 1; s < r->slices; s++)
+        for (int i = 0; i < ELEMENTS && slice_tiles(r, s) < slice_tiles(r, s + 1); i++)
+            r->g->k->add(sums + i * element, sums + i * element, sums + s * slice + i * element, row);
+    for (int cb = 0; cb < r->p->x->blocks; cb++)
+        finish(r, sums + cb * square, element, kb, cb);
 }
 
 void winograd_backward_weights(const winograd_pass *p, const float *dy, float *dw)
