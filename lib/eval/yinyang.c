@@ -40,7 +40,7 @@ int yinyang_new(yinyang *y, size_t n, size_t dim, size_t K, const float *square,
     y->group = malloc(K * sizeof *y->group);
     y->lower = calloc(panel_round_up(n, YINYANG_ROWS) * y->groups, sizeof *y->lower);
     y->drift = calloc(y->groups, sizeof *y->drift);
-    y->scratch = aligned_alloc(64, (size_t)workers * sizeof(scratch));
+    y->scratch = aligned_alloc(64, panel_round_up((size_t)workers * sizeof(scratch), 64));
     if (!y->packed || !y->offset || !y->id || !y->group || !y->lower || !y->drift || !y->scratch)
         return err_nomem(e);
     for (size_t j = 0; j < panels * PANEL_COLUMNS; j++) {
