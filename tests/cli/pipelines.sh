@@ -44,6 +44,11 @@ if [ -e "${real%% *}" ]; then
     prints '<svg' "a picture" "head -c 200 out/table-*.svg"
     prints 'steps=3( |$)' "the history has the steps" "ssl-show -n 0 out/rotation.1.*.model"
 
+    ok "a page" "printf 'a\\n<!-- results: table -->\\nold\\n<!-- end of results -->\\nb\\n' >page && RESULTS=results $SRC/pipelines/insert page"
+    is "a b 14 0" "takes in the table, in place of what was there" "echo \$(head -n 1 page) \$(tail -n 1 page) \$(grep -cE '^\| [a-z-]+(: [a-z ]+)? \| ([0-9.]+ ±|-)' page) \$(grep -c old page)"
+    ok "twice is once" "cp page page1 && RESULTS=results $SRC/pipelines/insert page && cmp page page1"
+    exits 1 "a page without an end" "echo '<!-- results: table -->' >page; RESULTS=results $SRC/pipelines/insert page"
+
     files() { ls -l --time-style=full-iso out | grep -E "$1"; }
     ok "what is done is not done again" "files . >1; $table; files '(model|layer|rows)$' >2; grep -E '(model|layer|rows)$' 1 | cmp - 2"
     one="$exp table BUDGET=3steps SYSTEMS='rotation random'"
