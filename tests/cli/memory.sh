@@ -56,6 +56,7 @@ if [ -d "$FASHION" ]; then
     if ssl-load "$FASHION" --gray --limit 100 --balance | ssl-embed -m pixels >pixels.ssl 2>err; then
         IN=pixels.ssl
         sweep ssl-probe 'ssl-probe -q -j2 --json --confusion --labels-per-class 2,all -k 3 --draws 2 --folds 2 --l2 0.1'
+        sweep ssl-plot 'ssl-plot map -q -j2 --iterations 4 --to tsv'
     fi
 else
     skip memory "$FASHION is not installed"
