@@ -1,7 +1,6 @@
 /* ssl-plot: pictures of logs, results and embeddings. */
 #include "tool.h"
 
-#include "base/io.h"
 #include "base/pool.h"
 #include "image/svg.h"
 #include "plot/plot.h"
@@ -141,19 +140,6 @@ static int draw(const plot_kind *k, const char *form, buf *b, err *e)
     return rc;
 }
 
-static int write_picture(const tool *t, const buf *b, err *e)
-{
-    out o;
-
-    if (tool_out_open(t, &o, output ? output : "-", e))
-        return -1;
-    if (io_write(o.fd, b->p, b->n, e)) {
-        out_abort(&o);
-        return -1;
-    }
-    return out_commit(&o, e);
-}
-
 static void note(void *arg, const char *text)
 {
     tool_note(arg, "%s", text);
@@ -182,7 +168,7 @@ static int run(tool *t, err *e)
     q.arg = t;
     int rc = t->dry_run ? 0 : draw(k, form, &b, e);
     if (rc == 0 && !t->dry_run)
-        rc = write_picture(t, &b, e);
+        rc = tool_write(t, output ? output : "-", &b, e);
     buf_free(&b);
     free(q.where.v);
     free(q.keys.v);

@@ -610,19 +610,6 @@ static int json_text(const probe *p, source *s, int n_sources, buf *b, err *e)
     return rc;
 }
 
-static int write_text(const tool *t, const buf *b, err *e)
-{
-    out o;
-
-    if (tool_out_open(t, &o, output ? output : "-", e))
-        return -1;
-    if (io_write(o.fd, b->p, b->n, e)) {
-        out_abort(&o);
-        return -1;
-    }
-    return out_commit(&o, e);
-}
-
 /* ---- Run ------------------------------------------------------------------------------ */
 
 static int run(tool *t, err *e)
@@ -655,7 +642,7 @@ static int run(tool *t, err *e)
     if (rc == 0)
         rc = json ? json_text(&p, s, n, &text, e) : table_text(&p, s, n, &text, e);
     if (rc == 0)
-        rc = write_text(t, &text, e);
+        rc = tool_write(t, output ? output : "-", &text, e);
 out:
     buf_free(&text);
     probe_clear(&p);

@@ -110,7 +110,6 @@ static int send(const show *s, buf *b, err *e)
 
 static int write_sheet(show *s, err *e)
 {
-    out o = {.fd = -1};
     buf png = {0};
     bool captions = true;
     err why = {0};
@@ -121,10 +120,7 @@ static int write_sheet(show *s, err *e)
     else if (!captions)
         tool_note(s->t, "%s; the sheet has no captions", why.msg);
     if (rc == 0)
-        rc = tool_out_open(s->t, &o, sheet_path, e);
-    if (rc == 0)
-        rc = io_write(o.fd, png.p, png.n, e) ? -1 : out_commit(&o, e);
-    out_abort(&o);
+        rc = tool_write(s->t, sheet_path, &png, e);
     buf_free(&png);
     sheet_free(s->sheet);
     s->sheet = NULL;

@@ -127,6 +127,19 @@ int tool_out_open(const tool *t, out *o, const char *path, err *e)
     return -1;
 }
 
+int tool_write(const tool *t, const char *path, const buf *b, err *e)
+{
+    out o;
+
+    if (tool_out_open(t, &o, path, e))
+        return -1;
+    if (io_write(o.fd, b->p, b->n, e)) {
+        out_abort(&o);
+        return -1;
+    }
+    return out_commit(&o, e);
+}
+
 bool tool_is_last(const tool *t)
 {
     struct stat st;

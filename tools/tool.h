@@ -62,6 +62,10 @@ int tool_main(tool *t, int argc, char **argv);
 struct out;
 int tool_out_open(const tool *t, struct out *o, const char *path, err *e);
 
+/* All of b to such a path, whole or not at all. 0 or -1. */
+struct buf;
+int tool_write(const tool *t, const char *path, const struct buf *b, err *e);
+
 /* Whether no program reads the output: a progress bar further up the pipe would fight with the others'. */
 bool tool_is_last(const tool *t);
 
