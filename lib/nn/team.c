@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,19 +18,21 @@ typedef struct member {
     team *t;
     int index;
     pthread_t id;
+    /* Its share of the loop in progress: the generation above the number of jobs not yet taken, so that a thread that
+     * wakes too late cannot take a job of the next loop. A cache line of its own. */
+    _Alignas(64) _Atomic uint64_t claim;
 } member;
 
 struct team {
     int threads, started;
     member *members;
 
-    /* The loop in progress. `claim` holds its generation above the number of jobs not yet taken, so that a thread
-     * that wakes too late cannot take a job of the next loop. */
+    /* The loop in progress. */
     team_job *fn;
     void *arg;
     int jobs;
-    _Atomic uint64_t claim;
-    _Atomic int done;
+    _Atomic uint32_t generation; /* written when all else is ready */
+    _Alignas(64) _Atomic int done;
 
     pthread_mutex_t lock;
     pthread_cond_t wake; /* a loop or a call began, or stop */
@@ -47,19 +50,33 @@ static inline void relax(void)
 #endif
 }
 
-/* Takes jobs of the loop of this generation until none is left. */
-static void work(team *t, uint32_t generation, int thread)
+/* Where the share of a thread begins. */
+static int share_begin(const team *t, int thread)
 {
-    uint64_t c = atomic_load_explicit(&t->claim, memory_order_acquire);
+    return (int)((int64_t)t->jobs * thread / t->threads);
+}
+
+/* Takes jobs of one share of the loop of this generation until none is left. */
+static void work_on(team *t, uint32_t generation, int share, int thread)
+{
+    _Atomic uint64_t *claim = &t->members[share].claim;
+    uint64_t c = atomic_load_explicit(claim, memory_order_acquire);
 
     while (c >> 32 == generation && (uint32_t)c > 0) {
-        if (!atomic_compare_exchange_weak_explicit(&t->claim, &c, c - 1, memory_order_acq_rel, memory_order_acquire))
+        if (!atomic_compare_exchange_weak_explicit(claim, &c, c - 1, memory_order_acq_rel, memory_order_acquire))
             continue;
         /* The loop cannot end before this job is done, so fn, arg and jobs are this generation's. */
-        t->fn(t->arg, t->jobs - (int)(uint32_t)c, thread);
+        t->fn(t->arg, share_begin(t, share + 1) - (int)(uint32_t)c, thread);
         atomic_fetch_add_explicit(&t->done, 1, memory_order_release);
-        c = atomic_load_explicit(&t->claim, memory_order_acquire);
+        c = atomic_load_explicit(claim, memory_order_acquire);
     }
+}
+
+/* The thread's own share, and then what others have not come to. */
+static void work(team *t, uint32_t generation, int thread)
+{
+    for (int i = 0; i < t->threads; i++)
+        work_on(t, generation, (thread + i) % t->threads, thread);
 }
 
 static void wake_sleepers(team *t)
@@ -81,12 +98,15 @@ void team_run(team *t, int jobs, team_job *fn, void *arg)
     if (jobs < 1)
         return;
 
-    uint32_t generation = (uint32_t)(atomic_load_explicit(&t->claim, memory_order_relaxed) >> 32) + 1;
+    uint32_t generation = atomic_load_explicit(&t->generation, memory_order_relaxed) + 1;
     t->fn = fn;
     t->arg = arg;
     t->jobs = jobs;
     atomic_store_explicit(&t->done, 0, memory_order_relaxed);
-    atomic_store(&t->claim, (uint64_t)generation << 32 | (uint32_t)jobs);
+    for (int i = 0; i < t->threads; i++)
+        atomic_store_explicit(&t->members[i].claim, (uint64_t)generation << 32 | (uint32_t)(share_begin(t, i + 1) - share_begin(t, i)),
+                              memory_order_release);
+    atomic_store(&t->generation, generation);
     wake_sleepers(t);
     work(t, generation, 0);
     for (int spins = 0; atomic_load_explicit(&t->done, memory_order_acquire) != jobs;) {
@@ -106,7 +126,7 @@ static void *follow(void *arg)
     while (!atomic_load(&t->stop)) {
         uint32_t now = 0;
         for (int spins = 0; spins < SPINS; spins++) {
-            now = (uint32_t)(atomic_load_explicit(&t->claim, memory_order_acquire) >> 32);
+            now = atomic_load_explicit(&t->generation, memory_order_acquire);
             if (now != seen)
                 break;
             relax();
@@ -114,7 +134,7 @@ static void *follow(void *arg)
         if (now == seen) {
             pthread_mutex_lock(&t->lock);
             atomic_fetch_add(&t->sleepers, 1);
-            while ((uint32_t)(atomic_load(&t->claim) >> 32) == seen && !atomic_load(&t->stop))
+            while (atomic_load(&t->generation) == seen && !atomic_load(&t->stop))
                 pthread_cond_wait(&t->wake, &t->lock);
             atomic_fetch_sub(&t->sleepers, 1);
             pthread_mutex_unlock(&t->lock);
@@ -178,19 +198,20 @@ static void pin(const team *t)
 
 team *team_new(int threads, err *e)
 {
-    team *t = calloc(1, sizeof *t);
+    team *t = aligned_alloc(alignof(team), sizeof *t);
 
     if (!t) {
         err_nomem(e);
         return NULL;
     }
+    *t = (team){0};
     t->threads = threads > 0 ? threads : pool_cpus();
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->wake, NULL);
     pthread_cond_init(&t->idle, NULL);
     if (t->threads == 1)
         return t;
-    t->members = calloc((size_t)t->threads, sizeof *t->members);
+    t->members = aligned_alloc(alignof(member), (size_t)t->threads * sizeof *t->members);
     if (!t->members) {
         err_nomem(e);
         team_free(t);

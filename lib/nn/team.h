@@ -8,8 +8,12 @@
  * team leaves its placement to the kernel, so that two trainers side by side
  * do not both claim the first CPU.
  *
- * Which thread takes which job is decided at run time; a job must not depend
- * on it. Then results are the same bits for any number of threads.
+ * Each thread begins with its share of the jobs: thread t of T has the t-th of T
+ * equal runs of them. So loops whose jobs are rows in order find each row in the
+ * caches of the processor that wrote it, which matters where processors do not
+ * share a cache. A thread that has finished takes what the others have not come to, so a job
+ * must not depend on its thread. Then results are the same bits for any number
+ * of threads.
  */
 #ifndef NN_TEAM_H
 #define NN_TEAM_H
@@ -28,7 +32,7 @@ void team_call(team *t, void (*fn)(void *arg), void *arg);
 
 /*
  * Inside team_call(): runs fn(arg, job, thread) for every job in 0..jobs-1 and
- * waits. `thread` is 0..threads-1, for scratch. Jobs are taken in order.
+ * waits. `thread` is 0..threads-1, for scratch. Each share is taken in order.
  */
 typedef void team_job(void *arg, int job, int thread);
 void team_run(team *t, int jobs, team_job *fn, void *arg);

@@ -14,6 +14,7 @@ typedef struct seen {
     team *t;
     cpu_set_t allowed[16]; /* of each thread */
     atomic_int started, taken[JOBS];
+    int first[16]; /* who took the first job of each share */
 } seen;
 
 static void job(void *arg, int i, int thread)
@@ -22,12 +23,14 @@ static void job(void *arg, int i, int thread)
 
     atomic_fetch_add(&s->taken[i], 1);
     sched_getaffinity(0, sizeof s->allowed[thread], &s->allowed[thread]);
-    /* The first job of each thread waits for those of the others, so that every thread has one. */
-    if (i < team_threads(s->t)) {
-        atomic_fetch_add(&s->started, 1);
-        while (atomic_load(&s->started) < team_threads(s->t))
-            sched_yield();
-    }
+    /* The first job of each share waits for those of the others: every thread must begin with its own. */
+    for (int share = 0; share < team_threads(s->t); share++)
+        if (i == JOBS * share / team_threads(s->t)) {
+            s->first[share] = thread;
+            atomic_fetch_add(&s->started, 1);
+            while (atomic_load(&s->started) < team_threads(s->t))
+                sched_yield();
+        }
 }
 
 static void loop(void *arg)
@@ -47,6 +50,8 @@ static void run(seen *s, int threads)
     team_call(s->t, loop, s);
     for (int i = 0; i < JOBS; i++)
         cr_assert(s->taken[i] == 1, "job %d ran %d times", i, s->taken[i]);
+    for (int i = 0; i < team_threads(s->t); i++)
+        cr_assert(s->first[i] == i, "thread %d began with the share of thread %d", s->first[i], i);
 }
 
 Test(team, fills_the_mask_one_thread_a_processor)

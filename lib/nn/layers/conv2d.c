@@ -60,13 +60,17 @@ static size_t panel_floats(const graph *g, const direction *d)
     return (size_t)d->runs * d->chunk * g->k->lanes;
 }
 
-static void set_chunk(const graph *g, direction *d)
+/* An even number of equal panels for a whole batch of `rows`, so that two threads finish together. */
+static void set_chunk(const graph *g, direction *d, int rows)
 {
-    int tile = g->k->tile, pixels = PANEL_FLOATS / (d->runs * g->k->lanes);
+    int tile = g->k->tile, most = PANEL_FLOATS / (d->runs * g->k->lanes);
 
-    if (pixels > MAX_PANEL_PIXELS)
-        pixels = MAX_PANEL_PIXELS;
-    d->chunk = pixels < tile ? tile : pixels / tile * tile;
+    if (most > MAX_PANEL_PIXELS)
+        most = MAX_PANEL_PIXELS;
+    most = most < tile ? tile : most / tile * tile;
+    int64_t pixels = (int64_t)rows * d->at.H * d->at.W, panels = (pixels + most - 1) / most;
+    panels = panels < 1 ? 1 : panels + panels % 2;
+    d->chunk = (int)((pixels + panels * tile - 1) / (panels * tile)) * tile;
 }
 
 static void add_tap(direction *d, int y, int x, int tap)
@@ -98,7 +102,7 @@ static direction forward_direction(const graph *g, const vertex *v, const vertex
     d.in_blocks = x->blocks;
     d.runs = d.in_blocks * d.at.taps;
     if (d.runs)
-        set_chunk(g, &d);
+        set_chunk(g, &d, g->batch / v->div);
     return d;
 }
 
@@ -140,7 +144,7 @@ static direction class_direction(const graph *g, const vertex *v, const vertex *
         }
     d.runs = d.in_blocks * d.at.taps;
     if (d.runs)
-        set_chunk(g, &d);
+        set_chunk(g, &d, g->batch / v->div);
     return d;
 }
 

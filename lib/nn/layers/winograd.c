@@ -101,7 +101,7 @@ static size_t products_lead(const graph *g, const vertex *v, const vertex *from,
  */
 static int largest_block(const graph *g, const vertex *v, const vertex *x)
 {
-    int channels = v->C + x->C, want = channels <= 128 ? 28 : channels <= 256 ? 42 : 56;
+    int channels = v->C + x->C, want = channels <= 128 ? 28 : channels <= 256 ? 42 : channels <= 512 ? 84 : 64;
 
     return ceil_div(v->stride == 1 ? want : want / 2, g->k->tile) * g->k->tile;
 }
