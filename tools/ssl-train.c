@@ -596,7 +596,7 @@ static void print_share(double seconds, double total, double gflop, double peak,
 
     fprintf(stderr, "%8.3f %6.1f", seconds, total > 0 ? 100 * seconds / total : 0);
     if (gflop > 0)
-        fprintf(stderr, " %9.1f %6.0f", rate, peak > 0 ? 100 * rate / peak : 0);
+        fprintf(stderr, " %9.4g %6.0f", rate, peak > 0 ? 100 * rate / peak : 0);
     else
         fprintf(stderr, " %9s %6s", "-", "-");
     fprintf(stderr, "  %-16s %-32s %s\n", pass, layer, kernel);
