@@ -11,9 +11,9 @@
  * Each thread begins with its share of the jobs: thread t of T has the t-th of T
  * equal runs of them. So loops whose jobs are rows in order find each row in the
  * caches of the processor that wrote it, which matters where processors do not
- * share a cache. A thread that has finished takes what the others have not come to, so a job
- * must not depend on its thread. Then results are the same bits for any number
- * of threads.
+ * share a cache. A thread that has finished takes what the others have not come
+ * to, so a job must not depend on its thread. Then results are the same bits for
+ * any number of threads.
  */
 #ifndef NN_TEAM_H
 #define NN_TEAM_H
