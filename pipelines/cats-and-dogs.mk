@@ -9,8 +9,8 @@
 # the pretraining sets choose the pictures and are not told to the network.
 #
 # Rotation's examples are four inputs: SimCLR's two views are seen twice as often, and one labelled picture four times,
-# so that every network sees as many inputs, in about the same time. On two cores a pretraining takes about two
-# minutes, and a seed, which is eleven of them, 25.
+# so that every network sees as many inputs, in about the same time. On one core a pretraining takes about three
+# minutes, and a seed, which is eleven of them, 35.
 IMAGES = 5000
 default.ASK      = --classes cat,dog
 default.PROBE    = --labels-per-class all,100
