@@ -11,73 +11,117 @@
 
 enum { ROWS = 256 }; /* a job's */
 
+typedef double v8 __attribute__((vector_size(64), may_alias));
+typedef int64_t w8 __attribute__((vector_size(64)));
+typedef float f8 __attribute__((vector_size(32), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
 typedef struct job {
     size_t from, n;
-    double *column; /* [K]: this job's part of the columns' sums */
+    double *column; /* [wide]: this job's part of the columns' sums */
     double cost;
 } job;
 
 typedef struct sinkhorn {
     const float *logits;
     size_t row, n, K;
+    size_t wide; /* K, rounded up to whole vectors */
     double lambda;
-    double *g;        /* [K]: log of b */
-    double **scratch; /* a worker's [K] */
+    double *g;       /* [wide]: log of b */
+    double *zero;    /* [wide] */
+    double *scratch; /* a worker's [wide] */
     bool last;
     int32_t *assignment;
     size_t step;
 } sinkhorn;
 
-/* The row's plan, summing to 1, into q; returns the place of its largest entry. */
-static size_t plan_row(const sinkhorn *s, const float *x, double *q)
+/* q [K] becomes exp(q - max q), its further places up to `wide` 0; returns the sum, and the place of the largest. */
+INLINE double softmax(const sinkhorn *s, double *q, size_t *top)
 {
-    double sum = 0;
-    size_t top = 0;
+    for (size_t k = s->K; k < s->wide; k++)
+        q[k] = -DBL_MAX;
 
-    for (size_t k = 0; k < s->K; k++) {
-        q[k] = s->lambda * (double)x[k] + s->g[k];
-        if (q[k] > q[top])
-            top = k;
+    v8 *v = (v8 *)q, most = v[0], sum = {0};
+    double largest;
+    size_t at = 0;
+    for (size_t j = 1; j < s->wide / 8; j++) {
+        w8 more = (w8)(v[j] > most);
+        most = (v8)(((w8)v[j] & more) | ((w8)most & ~more));
     }
-    for (size_t k = 0, most = top; k < s->K; k++)
-        if (k != most)
-            sum += q[k] = fmath_exp(q[k] - q[most]);
-    q[top] = 1;
-    for (size_t k = 0; k < s->K; k++)
-        q[k] /= sum + 1;
-    return top;
+    largest = most[0];
+    for (int i = 1; i < 8; i++)
+        largest = most[i] > largest ? most[i] : largest;
+    while (at + 1 < s->K && q[at] != largest)
+        at++;
+    *top = at;
+    for (size_t j = 0; j < s->wide / 8; j++)
+        v[j] -= largest;
+    fmath_exps(q, s->wide);
+    for (size_t j = 0; j < s->wide / 8; j++)
+        sum += v[j];
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-/* -log softmax(x)[k] */
-static double cost(const float *x, size_t K, size_t k)
+/* q = scale x + g */
+INLINE void raise(const sinkhorn *s, double *q, const float *x, double scale, const double *g)
 {
-    double top = x[0], sum = 0;
+    size_t k = 0;
 
-    for (size_t j = 1; j < K; j++)
-        top = x[j] > top ? x[j] : top;
-    for (size_t j = 0; j < K; j++)
-        sum += fmath_exp(x[j] - top);
-    return top - x[k] + fmath_log(sum);
+    for (; k + 8 <= s->K; k += 8)
+        *(v8 *)(q + k) = scale * __builtin_convertvector(*(const f8 *)(x + k), v8) + *(const v8 *)(g + k);
+    for (; k < s->K; k++)
+        q[k] = scale * (double)x[k] + g[k];
 }
 
-static void work(void *item, int worker, void *arg)
+/* A job's; q is scratch. */
+INLINE void rows(const sinkhorn *s, job *j, double *q)
 {
-    sinkhorn *s = arg;
-    job *j = item;
-    double *q = s->scratch[worker];
+    v8 *column = (v8 *)j->column;
 
-    memset(j->column, 0, s->K * sizeof *j->column);
+    memset(j->column, 0, s->wide * sizeof *j->column);
     j->cost = 0;
     for (size_t i = j->from; i < j->from + j->n; i++) {
         const float *x = s->logits + i * s->row;
-        size_t top = plan_row(s, x, q);
-        for (size_t k = 0; k < s->K; k++)
-            j->column[k] += q[k];
+        size_t top, favourite;
+        raise(s, q, x, s->lambda, s->g);
+        double sum = softmax(s, q, &top);
+        for (size_t k = 0; k < s->wide / 8; k++)
+            column[k] += ((v8 *)q)[k] / sum;
         if (s->last) {
             s->assignment[i * s->step] = (int32_t)top;
-            j->cost += cost(x, s->K, top);
+            /* -log softmax(x)[top] */
+            raise(s, q, x, 1, s->zero);
+            sum = softmax(s, q, &favourite);
+            j->cost += (double)x[favourite] - (double)x[top] + fmath_log(sum);
         }
     }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static void rows_avx512(const sinkhorn *s, job *j, double *q)
+{
+    rows(s, j, q);
+}
+
+__attribute__((target("avx2"))) static void rows_avx2(const sinkhorn *s, job *j, double *q)
+{
+    rows(s, j, q);
+}
+#endif
+
+static void work(void *item, int worker, void *arg)
+{
+    const sinkhorn *s = arg;
+    double *q = s->scratch + (size_t)worker * s->wide;
+
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        return rows_avx512(s, item, q);
+    if (__builtin_cpu_supports("avx2"))
+        return rows_avx2(s, item, q);
+#endif
+    rows(s, item, q);
 }
 
 static void each(pool *p, job *jobs, size_t n)
@@ -111,28 +155,25 @@ static double balance(sinkhorn *s, const job *jobs, size_t n_jobs)
 int sinkhorn_run(const float *logits, size_t row, size_t n, const sinkhorn_options *o, int32_t *assignment, size_t step,
                  sinkhorn_result *r, err *e)
 {
-    sinkhorn s = {.logits = logits, .row = row, .n = n, .K = (size_t)o->clusters, .lambda = o->lambda, .assignment = assignment,
-                  .step = step};
+    sinkhorn s = {.logits = logits, .row = row, .n = n, .K = (size_t)o->clusters, .wide = ((size_t)o->clusters + 7) / 8 * 8,
+                  .lambda = o->lambda, .assignment = assignment, .step = step};
     size_t n_jobs = (n + ROWS - 1) / ROWS;
     job *jobs = calloc(n_jobs, sizeof *jobs);
-    double *columns = malloc(n_jobs * s.K * sizeof *columns);
+    double *columns = aligned_alloc(64, n_jobs * s.wide * sizeof *columns);
     pool *p = NULL;
     int rc = -1;
 
     *r = (sinkhorn_result){0};
-    s.g = calloc(s.K, sizeof *s.g);
-    s.scratch = calloc((size_t)o->threads, sizeof *s.scratch);
-    if (!jobs || !columns || !s.g || !s.scratch) {
+    s.g = aligned_alloc(64, (2 + (size_t)o->threads) * s.wide * sizeof *s.g);
+    if (!jobs || !columns || !s.g) {
         err_nomem(e);
         goto out;
     }
-    for (int i = 0; i < o->threads; i++)
-        if (!(s.scratch[i] = malloc(s.K * sizeof **s.scratch))) {
-            err_nomem(e);
-            goto out;
-        }
+    memset(s.g, 0, 2 * s.wide * sizeof *s.g);
+    s.zero = s.g + s.wide;
+    s.scratch = s.zero + s.wide;
     for (size_t i = 0; i < n_jobs; i++)
-        jobs[i] = (job){i * ROWS, n - i * ROWS < ROWS ? n - i * ROWS : ROWS, columns + i * s.K, 0};
+        jobs[i] = (job){i * ROWS, n - i * ROWS < ROWS ? n - i * ROWS : ROWS, columns + i * s.wide, 0};
     if (!(p = pool_new(o->threads, (int)n_jobs, work, &s, e)))
         goto out;
     for (;;) {
@@ -147,9 +188,6 @@ int sinkhorn_run(const float *logits, size_t row, size_t n, const sinkhorn_optio
     rc = 0;
 out:
     pool_free(p);
-    for (int i = 0; s.scratch && i < o->threads; i++)
-        free(s.scratch[i]);
-    free(s.scratch);
     free(s.g);
     free(columns);
     free(jobs);

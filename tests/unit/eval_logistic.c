@@ -4,6 +4,7 @@
 #include "eval/logistic.h"
 
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,9 +63,33 @@ Test(fmath, agrees_with_libm)
     cr_assert_lt(worst_exp, 5e-16, "exp is off by %g", worst_exp);
     cr_assert_lt(worst_log, 5e-16, "log is off by %g", worst_log);
     cr_assert_eq(fmath_exp(0), 1);
+    cr_assert_eq(fmath_exp(1e-300), 1);
     cr_assert_eq(fmath_log(1), 0);
     cr_assert_eq(fmath_exp(-1e9), 0);
     cr_assert_eq(fmath_exp(-INFINITY), 0);
+}
+
+Test(fmath, many_at_once_are_the_same)
+{
+    enum { COUNT = 3000 };
+    double x[COUNT], y[COUNT];
+    rng r = rng_at(3);
+
+    for (int i = 0; i < COUNT; i++)
+        x[i] = rng_range(&r, -1, 1) * (i % 3 ? 1 : 750);
+    memcpy(x, (double[]){0, -0.0, -708, -708.0001, -INFINITY, -DBL_MAX, 709, 1e-300, 0.5, -0.5}, 10 * sizeof *x);
+    for (int i = 0; i < COUNT; i++)
+        x[i] = fmin(x[i], 709);
+    for (size_t n = 0; n < 70; n++) { /* every remainder, and not a number more */
+        memcpy(y, x, sizeof y);
+        fmath_exps(y, n);
+        for (size_t i = 0; i < COUNT; i++)
+            cr_assert_eq(y[i], i < n ? fmath_exp(x[i]) : x[i], "%zu of %zu: exp(%.17g)", i, n, x[i]);
+    }
+    memcpy(y, x, sizeof y);
+    fmath_exps(y, COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        cr_assert_eq(y[i], fmath_exp(x[i]), "exp(%.17g)", x[i]);
 }
 
 /* Rosenbrock's valley, minimum 0 at (1, ..., 1). */
