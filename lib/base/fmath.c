@@ -69,6 +69,8 @@ INLINE void all_exps(double *x, size_t n)
 {
     for (; n >= 32; n -= 32, x += 32)
         exps(x, 4);
+    for (; n >= 16; n -= 16, x += 16)
+        exps(x, 2);
     for (; n >= 8; n -= 8, x += 8)
         exps(x, 1);
     for (; n; n--, x++)

@@ -96,6 +96,7 @@ void logistic_clear(logistic *m)
 typedef struct worker {
     float *z;        /* [block][depth], standardised rows */
     float *logits;   /* [panel][block][16]; then the errors p - y */
+    double *p;       /* [panel][16], of one row */
     float *gradient; /* [panel][depth][16], of one block */
 } worker;
 
@@ -132,23 +133,23 @@ static void standardise_block(const pass *p, float *z, const uint32_t *v, size_t
 }
 
 /* Row i of logits [panel][block][16] becomes softmax - onehot(y). Returns -log p(y); *best is the largest class. */
-static double softmax_row(float *logits, size_t block, size_t i, int classes, int y, int *best)
+static double softmax_row(float *logits, double *p, size_t block, size_t i, int classes, int y, int *best)
 {
     double sum = 0;
-    int top = 0;
+    int top = 0, wide = (int)panel_round_up((size_t)classes, PANEL_COLUMNS);
 #define AT(c) logits[((size_t)(c) / PANEL_COLUMNS * block + i) * PANEL_COLUMNS + (size_t)(c) % PANEL_COLUMNS]
     for (int c = 1; c < classes; c++)
         if (AT(c) > AT(top))
             top = c;
     double most = (double)AT(top), own = (double)AT(y);
     *best = top;
-    for (int c = 0; c < classes; c++) {
-        double p = fmath_exp((double)AT(c) - most);
-        sum += p;
-        AT(c) = (float)p;
-    }
+    for (int c = 0; c < wide; c++) /* a whole panel, and no tail */
+        p[c] = (double)AT(c) - most;
+    fmath_exps(p, (size_t)wide);
     for (int c = 0; c < classes; c++)
-        AT(c) = (float)((double)AT(c) / sum);
+        sum += p[c];
+    for (int c = 0; c < classes; c++)
+        AT(c) = (float)((double)(float)p[c] / sum);
     AT(y) -= 1;
 #undef AT
     return most + fmath_log(sum) - own;
@@ -165,7 +166,7 @@ static void work_block(const pass *p, job *j, worker *w, size_t from, size_t n)
         panel_multiply_add(w->logits + q * logits_size, w->z, m->depth, 1, p->block, p->w + q * panel_size, m->depth);
     for (size_t i = 0; i < n; i++) {
         int best;
-        j->loss += softmax_row(w->logits, p->block, i, m->classes, p->f->label[p->r.v[from + i]], &best);
+        j->loss += softmax_row(w->logits, w->p, p->block, i, m->classes, p->f->label[p->r.v[from + i]], &best);
         if (p->predicted)
             p->predicted[from + i] = best;
     }
@@ -207,8 +208,9 @@ static int pass_begin(pass *p, const logistic *m, const features *f, rows r, int
         worker *w = &p->workers[i];
         w->z = malloc(p->block * m->depth * sizeof *w->z);
         w->logits = malloc(m->panels * p->block * PANEL_COLUMNS * sizeof *w->logits);
+        w->p = malloc(m->panels * PANEL_COLUMNS * sizeof *w->p);
         w->gradient = gradient ? malloc(m->n_weights * sizeof *w->gradient) : NULL;
-        if (!w->z || !w->logits || (gradient && !w->gradient))
+        if (!w->z || !w->logits || !w->p || (gradient && !w->gradient))
             return err_nomem(e);
     }
     for (int i = 0; gradient && i < p->n_jobs; i++)
@@ -224,6 +226,7 @@ static void pass_end(pass *p)
     for (int i = 0; p->workers && i < p->n_workers; i++) {
         free(p->workers[i].z);
         free(p->workers[i].logits);
+        free(p->workers[i].p);
         free(p->workers[i].gradient);
     }
     for (int i = 0; p->jobs && i < p->n_jobs; i++)
