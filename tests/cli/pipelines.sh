@@ -11,11 +11,12 @@ exits 2 "best-layer needs a model" "$SRC/pipelines/best-layer </dev/null"
 exits 3 "best-layer of what is no model" "ssl-load photos --size 32 | $SRC/pipelines/best-layer layers"
 
 budget=$SRC/pipelines/budget
-is "3000" "a budget of steps" "$budget 3000steps 128 1"
-is "1562" "of images" "$budget 200000images 128 1"
-is "375" "of time" "$budget 8m 128 1 100"
-is "22" "shared by rounds, which also cluster" "$budget 8m 128 14 100 5"
-exits 2 "too small" "$budget 8m 128 14 100 60"
+is "3000 1" "a budget of steps" "$budget 3000steps 128 1"
+is "1562 1" "of images" "$budget 200000images 128 1"
+is "375 1" "of time" "$budget 8m 128 1 100"
+is "22 14" "shared by rounds, which also cluster" "$budget 8m 128 14 100 5"
+is "46 4" "by fewer, where clustering would take more than half of it" "$budget 8m 128 14 100 60"
+exits 2 "too small" "$budget 8m 128 14 100 490"
 exits 2 "no budget" "$budget 8x 128 1 100"
 
 exp="make -s -C $SRC/pipelines BIN=$BIN HELD=40 FOLDS=2 WIDTH=4 OUT=out RESULTS=results SEEDS=1"
