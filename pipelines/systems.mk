@@ -70,7 +70,8 @@ simclr.TRAIN   = --lr 0.4 --set temperature=0.2
 simclr.EPOCHS  = 8
 
 # PIRL: Misra and van der Maaten, "Self-supervised learning of pretext-invariant representations", CVPR 2020.
-# Image and patches come from two views, so that the patches' colours do not give their image away.
+# Image and patches come from two views, so that the patches' colours do not give their image away. (The paper trains for
+# 200 epochs and more. In a few it learns little, as RESULTS.md shows: a memory is of the encoder of an epoch before.)
 pirl.VIEWS   = --views 2
 pirl.AUGMENT = crop:$(size),scale=0.4-1 $(STRONG)
 pirl.PRETEXT = pirl
