@@ -77,7 +77,7 @@ INLINE void all_exps(double *x, size_t n)
         *x = fmath_exp(*x);
 }
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 __attribute__((target("avx512f"))) static void exps_avx512(double *x, size_t n)
 {
     all_exps(x, n);
@@ -91,7 +91,7 @@ __attribute__((target("avx2"))) static void exps_avx2(double *x, size_t n)
 
 void fmath_exps(double *x, size_t n)
 {
-#if defined(__x86_64__)
+#ifdef __x86_64__
     if (__builtin_cpu_supports("avx512f"))
         return exps_avx512(x, n);
     if (__builtin_cpu_supports("avx2"))

@@ -98,7 +98,7 @@ INLINE void rows(const sinkhorn *s, job *j, double *q)
     }
 }
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 __attribute__((target("avx512f"))) static void rows_avx512(const sinkhorn *s, job *j, double *q)
 {
     rows(s, j, q);
@@ -115,7 +115,7 @@ static void work(void *item, int worker, void *arg)
     const sinkhorn *s = arg;
     double *q = s->scratch + (size_t)worker * s->wide;
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
     if (__builtin_cpu_supports("avx512f"))
         return rows_avx512(s, item, q);
     if (__builtin_cpu_supports("avx2"))
