@@ -66,7 +66,7 @@ if [ -e "${real%% *}" ]; then
 
     # Killed, then given again: the same bytes as without.
     slow="$exp rotation-cifar10 SYSTEMS=rotation EPOCHS=30 TRAIN='--checkpoint-every 5 -j 1'"
-    ok "interrupted" "setsid sh -c \"$slow\" >/dev/null 2>&1 & p=\$!; while ! ls out/*.checkpoint; do sleep 0.1; done; kill -s KILL -- -\$p"
+    ok "interrupted" "setsid sh -c \"$slow\" >/dev/null 2>&1 & p=\$!; while kill -0 \$p && ! ls out/*.checkpoint; do sleep 0.1; done; kill -s KILL -- -\$p"
     ok "continued" "$slow"
     ok "as if unbroken" "m=\$(cd out && ls -t rotation.1.*.model | head -n 1); $slow OUT=whole RESULTS=whole/results && cmp out/\$m whole/\$m"
 
