@@ -4,10 +4,11 @@
     simclr.py OUT --seconds N [--seed S]           train for N seconds of wall-clock time
     simclr.py OUT --epochs N [--seed S]            or for as many images as ssl-train would
 
-writes the embeddings of all images to OUT, for ssl-probe; training only is timed. Augmentation is whole batches
-of tensor operations. From the environment: CIFAR10, the two tars; THREADS (default: the processors).
+writes the embeddings of all images to OUT, for ssl-probe, and what training took to OUT.log, as ssl-train logs it;
+training only is timed. Augmentation is whole batches of tensor operations. From the environment: CIFAR10, the two
+tars; THREADS (default: the processors). simclr.sh sets it beside ssl-train.
 """
-import io, math, os, subprocess, sys, tarfile, time
+import io, json, math, os, subprocess, sys, tarfile, time
 import numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 
@@ -154,14 +155,17 @@ class Trainer:
         return loss.item()
 
 
-def train(pixels, seconds=None, epochs=None):
+def train(pixels, log, seconds=None, epochs=None):
     t, begin, step, n = Trainer(), time.monotonic(), 0, len(pixels) // BATCH
     while True:
         order = torch.randperm(len(pixels))
         for i in range(n):
             done = (time.monotonic() - begin) / seconds if seconds else step / (epochs * n)
             if done >= 1:
-                print(f"simclr: {step} steps, {step / n:.2f} epochs, {time.monotonic() - begin:.0f} s, loss {loss:.4f}", file=sys.stderr)
+                took = time.monotonic() - begin
+                print(f"simclr: {step} steps, {step / n:.2f} epochs, {took:.0f} s, loss {loss:.4f}", file=sys.stderr)
+                with open(log, "w") as f:
+                    print(json.dumps({"step": step, "images": step * BATCH, "loss": loss, "images_per_second": step * BATCH / took}), file=f)
                 return t
             loss = t.step(pixels[order[i * BATCH:(i + 1) * BATCH]].float() / 255, done)
             step += 1
@@ -191,7 +195,6 @@ def speed():
     print(f"simclr: PyTorch    {8 * BATCH / (time.monotonic() - begin):6.0f} images a second")
     pipe = (f"ssl-load -q {' '.join(TARS)} --size 32 --split train --limit {BATCH * 40} --shuffle | ssl-augment -q --views 2 {AUGMENT} | "
             f"ssl-pretext -q contrast | ssl-train -q --encoder resnet10 --width {WIDTH} --batch {BATCH} --lr {LR} --log /dev/stderr --log-every 20 -o /dev/null")
-    import json
     lines = subprocess.run(pipe, shell=True, check=True, stderr=subprocess.PIPE).stderr.decode().splitlines()
     print(f"simclr: ssl-tools  {json.loads(lines[-1])['images_per_second']:6.0f} images a second")
 
@@ -205,7 +208,7 @@ def main(args):
     torch.manual_seed(int(options.get("--seed", 0)))
     names, splits, classes, pixels = images()
     training = torch.tensor([s == "train" for s in splits])
-    t = train(pixels[training], *(float(options[k]) if k in options else None for k in ("--seconds", "--epochs")))
+    t = train(pixels[training], args[0] + ".log", *(float(options[k]) if k in options else None for k in ("--seconds", "--epochs")))
     write(args[0], t, names, splits, classes, pixels)
 
 
