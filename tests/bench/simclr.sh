@@ -18,7 +18,11 @@ mkdir -p "${OUT:-$SRC/build/pipelines}"
 OUT=$(cd "${OUT:-$SRC/build/pipelines}" && pwd) RESULTS=$(cd "${RESULTS:-$SRC/pipelines/results}" && pwd)
 torch=$OUT/simclr-pytorch.$seed.${seconds}s
 
-[ -s "$torch" ] || { /usr/bin/python3 "$SRC/tests/bench/simclr.py" "$torch.new" --seconds "$seconds" --seed "$seed" && mv "$torch.new" "$torch"; }
+if [ ! -s "$torch" ]; then
+    /usr/bin/python3 "$SRC/tests/bench/simclr.py" "$torch.new" --seconds "$seconds" --seed "$seed"
+    mv "$torch.new.log" "$torch.log"
+    mv "$torch.new" "$torch"
+fi
 steps=$(sed -n 's/.*"step": \([0-9]*\).*/\1/p' "$torch.log" | tail -n 1)
 
 # ours BUDGET PRETRAINING: the rows of our SimCLR, under that name.
