@@ -23,7 +23,10 @@ static int growth(const graph *g, node x, int H, int W)
     return h > 0 && w > 0 && H % h == 0 && W % w == 0 && H / h == W / w ? H / h : 0;
 }
 
-/* The last of the encoder's named maps, but for `skip`, that grows to H x W by a whole factor. */
+/*
+ * The last of the encoder's named maps, but for `skip`. It has to grow to H x W by a whole factor: were an earlier one
+ * taken instead, those behind it would keep their random weights, and nobody would know.
+ */
 static node source(const graph *g, const objective_nodes *at, const decoder_options *o, err *e)
 {
     node maps[MAX_MAPS], x;
@@ -38,9 +41,14 @@ static node source(const graph *g, const objective_nodes *at, const decoder_opti
     }
     if (n <= o->skip)
         return err_set(e, ERR_USAGE, "the encoder has %d maps to decode from, so 'skip' cannot be %d", n, o->skip);
-    for (n -= o->skip; n > 0; n--)
-        if (growth(g, maps[n - 1], o->H, o->W))
-            return maps[n - 1];
+    n -= o->skip;
+    if (growth(g, maps[n - 1], o->H, o->W))
+        return maps[n - 1];
+    for (int more = 1; more < n; more++)
+        if (growth(g, maps[n - 1 - more], o->H, o->W))
+            return err_set(e, ERR_INPUT, "an answer of %d x %d is no whole multiple of the encoder's last map; take another "
+                           "size (a multiple of 8 or 16), or decode from an earlier map, which leaves the later ones "
+                           "untrained (--set skip=%d)", o->W, o->H, o->skip + more);
     return err_set(e, ERR_INPUT, "an answer of %d x %d is a whole multiple of none of the encoder's maps; take another size "
                    "(a multiple of 8 or 16)", o->W, o->H);
 }
