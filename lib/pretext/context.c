@@ -11,7 +11,7 @@
  * patch, and both are moved by the jitter.
  *
  * Guards, each of which can be switched off: gap and jitter against edges that
- * continue, drop (or gray) against chromatic aberration, degrade against
+ * continue, drop (or gray, or project) against chromatic aberration, degrade against
  * sharpness that neighbours share, normalisation of each patch by itself.
  */
 #include "pretext/patch.h"
@@ -23,7 +23,7 @@ enum { POSITIONS = 8, MIDDLE = 4 };
 
 typedef struct context {
     int pairs, patch, gap, jitter, least;
-    double degrade, drop, gray;
+    double degrade, drop, gray, project;
 } context;
 
 static int param_of(const pretext *p, const char *name)
@@ -67,7 +67,8 @@ static int resolve(pretext *p, context *c, int64_t side, err *e)
         return err_set(e, ERR_INPUT, "context: patches of %d pixels are below the 8 that it takes; give larger images "
                        "(ssl-load --size N)", patch);
     *c = (context){.pairs = param_of(p, "pairs"), .patch = patch, .degrade = value_get_float(p->params, "degrade", 0),
-                   .drop = value_get_float(p->params, "drop", 0), .gray = value_get_float(p->params, "gray", 0)};
+                   .drop = value_get_float(p->params, "drop", 0), .gray = value_get_float(p->params, "gray", 0),
+                   .project = value_get_float(p->params, "project", 0)};
     value_set(p->params, "patch", value_int(patch));
     c->gap = or_else(p, "gap", patch / 2);
     c->jitter = or_else(p, "jitter", (patch * 7 + 48) / 96);
@@ -145,6 +146,8 @@ static int guard(const context *c, uint8_t *patch, int channels, rng *r, err *e)
         patch_gray(patch, n, channels);
     if (rng_uniform(r) < c->drop)
         patch_drop_colour(patch, n, channels, r);
+    if (c->project > 0 && rng_uniform(r) < c->project)
+        patch_project_colour(patch, n, channels);
     return 0;
 }
 
@@ -208,6 +211,7 @@ static const pretext_param params[] = {
      "                 below 32 pixels a quarter"},
     {"drop", PRETEXT_REAL, "0.66", 0, 1, NULL, "how often a patch keeps one colour channel only"},
     {"gray", PRETEXT_REAL, "0", 0, 1, NULL, "how often a patch loses its colour"},
+    {"project", PRETEXT_REAL, "0", 0, 1, NULL, "how often it loses what differs between green and magenta alone"},
     {NULL, PRETEXT_INT, NULL, 0, 0, NULL, NULL},
 };
 

@@ -40,8 +40,10 @@ static int hide(const pretext *p, uint8_t *hidden, uint8_t *weight, int h, int w
     double area = value_get_float(p->params, "area", 0);
 
     if (strcmp(mask, "centre") == 0) {
-        mask_centre(hidden, weight, h, w, value_get_float(p->params, "hole", 0), (int)value_get_int(p->params, "overlap", 0),
-                    (int)value_get_int(p->params, "band", 0));
+        if (!mask_centre(hidden, weight, h, w, value_get_float(p->params, "hole", 0), (int)value_get_int(p->params, "overlap", 0),
+                         (int)value_get_int(p->params, "band", 0)))
+            return err_set(e, ERR_INPUT, "inpaint: of an image of %dx%d this hole, without its overlap, hides nothing; "
+                           "give a larger hole, or a smaller overlap", w, h);
         return 0;
     }
     if (strcmp(mask, "blocks") == 0)
@@ -89,7 +91,7 @@ static const pretext_param params[] = {
     {"overlap", PRETEXT_INT, "-1", -1, 64, NULL, "centre: pixels of its border that stay visible; -1: 4, of images below 128\n"
      "                 pixels a 32nd of the side"},
     {"band", PRETEXT_INT, "10", 0, 255, NULL, "centre: how much a pixel of that border counts"},
-    {"area", PRETEXT_REAL, "0.25", 0.01, 0.9, NULL, "regions, blocks: the part of the image that is hidden"},
+    {"area", PRETEXT_REAL, "0.25", 0.01, 0.9, NULL, "regions, blocks: the part of the image that is hidden (of blocks, at least)"},
     {"block", PRETEXT_REAL, "0.25", 0.02, 0.9, NULL, "blocks: the part of the image's side that one takes"},
     {NULL, PRETEXT_INT, NULL, 0, 0, NULL, NULL},
 };

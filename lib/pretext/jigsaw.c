@@ -14,7 +14,7 @@
  *
  * Shortcuts and their guards, each of which can be switched off: continuing
  * edges (patch: below the cell's size), fixed distances (jitter), chromatic
- * aberration (shift, gray), and the brightness common to neighbours (each
+ * aberration (shift, gray, project), and the brightness common to neighbours (each
  * patch is normalised by itself, in the header's input transform).
  */
 #include "pretext/patch.h"
@@ -28,7 +28,7 @@ enum { GRID = 3, CELLS = GRID * GRID };
 typedef struct jigsaw {
     int patch, shift;
     bool jitter;
-    double gray;
+    double gray, project;
     int n;
     uint8_t set[][PERMUTATION];
 } jigsaw;
@@ -102,7 +102,8 @@ static int declare(pretext *p, header *h, err *e)
         return err_nomem(e);
     p->state = j;
     *j = (jigsaw){.patch = t.patch, .shift = param_of(p, "shift"), .jitter = param_of(p, "jitter"),
-                  .gray = value_get_float(p->params, "gray", 0), .n = t.classes};
+                  .gray = value_get_float(p->params, "gray", 0),
+                  .project = value_get_float(p->params, "project", 0), .n = t.classes};
     if (permutations_make(j->set, j->n, e))
         return -1;
     value *o = patch_declare(p, h, shape, &t, e);
@@ -112,17 +113,28 @@ static int declare(pretext *p, header *h, err *e)
     return value_failed(o) ? err_nomem(e) : 0;
 }
 
+/*
+ * Pixels by which a patch may move in its cell. Its channels move by up to `shift` more: were there no room
+ * for that, patches at the image's border would move less than others, and so tell where they were.
+ */
+static int room(const jigsaw *j, int cell)
+{
+    int n = cell - j->patch - j->shift;
+
+    return n > 0 ? n : 0;
+}
+
 /* One puzzle from one image. Returns the permutation's number. */
 static int puzzle(const jigsaw *j, const uint8_t *image, int h, int w, int c, rng *r, uint8_t *input)
 {
     int cell_h = h / GRID, cell_w = w / GRID, chosen = (int)rng_below(r, (uint64_t)j->n);
     size_t bytes = (size_t)j->patch * (size_t)j->patch * (size_t)c;
-    bool gray = rng_uniform(r) < j->gray;
+    bool gray = rng_uniform(r) < j->gray, project = j->project > 0 && rng_uniform(r) < j->project;
     int at[CELLS][2];
 
     /* Where in its cell each patch lies: drawn by cell, so that the order does not move them. */
     for (int k = 0; k < CELLS; k++) {
-        int free_y = cell_h - j->patch, free_x = cell_w - j->patch;
+        int free_y = room(j, cell_h), free_x = room(j, cell_w);
         int y = j->jitter ? (int)rng_below(r, (uint64_t)free_y + 1) : free_y / 2;
         int x = j->jitter ? (int)rng_below(r, (uint64_t)free_x + 1) : free_x / 2;
         at[k][0] = k / GRID * cell_h + y;
@@ -134,6 +146,8 @@ static int puzzle(const jigsaw *j, const uint8_t *image, int h, int w, int c, rn
         patch_cut(dst, j->patch, image, h, w, c, at[cell][0], at[cell][1], j->shift, r);
         if (gray)
             patch_gray(dst, j->patch * j->patch, c);
+        else if (project)
+            patch_project_colour(dst, j->patch * j->patch, c);
     }
     return chosen;
 }
@@ -174,6 +188,7 @@ static const pretext_param params[] = {
     {"jitter", PRETEXT_INT, "1", 0, 1, NULL, "1: patches at random places in their cells; 0: in the middle"},
     {"shift", PRETEXT_INT, "-1", -1, 16, NULL, "pixels by which channels are moved apart at most; -1: 2, of patches below 32 pixels 1"},
     {"gray", PRETEXT_REAL, "0.3", 0, 1, NULL, "how often a puzzle loses its colour"},
+    {"project", PRETEXT_REAL, "0", 0, 1, NULL, "how often it loses what differs between green and magenta alone"},
     {NULL, PRETEXT_INT, NULL, 0, 0, NULL, NULL},
 };
 

@@ -3,18 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-void mask_centre(uint8_t *hidden, uint8_t *weight, int h, int w, double side, int overlap, int band)
+int mask_centre(uint8_t *hidden, uint8_t *weight, int h, int w, double side, int overlap, int band)
 {
-    int hh = (int)(h * side + 0.5), hw = (int)(w * side + 0.5), top = (h - hh) / 2, left = (w - hw) / 2;
+    int hh = (int)(h * side + 0.5), hw = (int)(w * side + 0.5), top = (h - hh) / 2, left = (w - hw) / 2, count = 0;
 
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
             int dy = y - top < top + hh - 1 - y ? y - top : top + hh - 1 - y; /* pixels from the hole's edge, negative outside */
             int dx = x - left < left + hw - 1 - x ? x - left : left + hw - 1 - x;
             int depth = dy < dx ? dy : dx;
+            count += depth >= overlap;
             *hidden++ = depth >= overlap;
             *weight++ = (uint8_t)(depth < 0 ? 0 : depth < overlap ? band : 1);
         }
+    return count;
 }
 
 /* ---- Regions ------------------------------------------------------------------------ */

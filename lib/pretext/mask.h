@@ -13,9 +13,9 @@
  * answer fits to what is round it; the rest is hidden and counts 1 (Pathak et
  * al., "Context Encoders", CVPR 2016, section 4: a predicted border of the
  * visible counts ten times). weight [h, w]: 0 outside; hidden [h, w]: 1 where
- * nothing is shown.
+ * nothing is shown. Returns how many pixels are hidden, which may be 0.
  */
-void mask_centre(uint8_t *hidden, uint8_t *weight, int h, int w, double side, int overlap, int band);
+int mask_centre(uint8_t *hidden, uint8_t *weight, int h, int w, double side, int overlap, int band);
 
 /*
  * Regions of any shape that cover `area` of the image (exactly, to a pixel):

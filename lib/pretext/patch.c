@@ -75,6 +75,28 @@ void patch_gray(uint8_t *rgb, int n, int c)
         rgb[0] = rgb[1] = rgb[2] = image_luma(rgb);
 }
 
+static uint8_t to_byte(int v)
+{
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+/* n / 6 to the nearest, a half upwards. */
+static int sixth(int n)
+{
+    int m = n + 3;
+
+    return m >= 0 ? m / 6 : -((5 - m) / 6);
+}
+
+void patch_project_colour(uint8_t *rgb, int n, int c)
+{
+    for (int i = 0; c == 3 && i < n; i++, rgb += 3) {
+        int d = 2 * rgb[1] - rgb[0] - rgb[2];
+        for (int k = 0; k < 3; k++)
+            rgb[k] = to_byte(sixth(6 * rgb[k] + (k == 1 ? -2 * d : d)));
+    }
+}
+
 void patch_drop_colour(uint8_t *rgb, int n, int c, rng *r)
 {
     int64_t sum = 0;
@@ -89,8 +111,7 @@ void patch_drop_colour(uint8_t *rgb, int n, int c, rng *r)
         for (int k = 0; k < 3; k++) {
             if (k == kept)
                 continue;
-            double v = floor(mean + rng_normal(r) + 0.5);
-            rgb[3 * i + k] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+            rgb[3 * i + k] = to_byte((int)floor(mean + rng_normal(r) + 0.5));
         }
 }
 

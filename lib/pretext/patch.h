@@ -37,6 +37,12 @@ void patch_cut(uint8_t *dst, int patch, const uint8_t *whole, int h, int w, int 
 void patch_gray(uint8_t *rgb, int n, int c);
 
 /*
+ * Take away what differs between green and magenta, which is what a lens's chromatic aberration moves: each pixel
+ * becomes p (I - a'a / aa'), a = (-1, 2, -1), rounded (Doersch et al., section 3.1). Nothing for one channel.
+ */
+void patch_project_colour(uint8_t *rgb, int n, int c);
+
+/*
  * Keep one random channel; the others become its mean with noise of one level
  * (Doersch et al. replace them by noise of 1/100 of the channel's deviation,
  * which would be lost in 8 bits). Nothing for one channel.

@@ -190,8 +190,8 @@ Test(jigsaw, gap_jitter_and_shift)
         for (int i = 0; i < 9; i++) {
             const uint8_t *p = t->data + i * 12 * 12 * C;
             int cell = place(&m, target(&m, 0), i), top = cell / 3 * 16, left = cell % 3 * 16;
-            cr_assert(p[0] >= top && p[0] <= top + 4 + 1, "row %d of cell %d", p[0], cell);
-            cr_assert(p[1] >= left && p[1] <= left + 4 + 1, "column %d of cell %d", p[1], cell);
+            cr_assert(p[0] >= top && p[0] <= top + 4, "row %d of cell %d", p[0], cell);
+            cr_assert(p[1] >= left && p[1] <= left + 4, "column %d of cell %d", p[1], cell);
             seen_y |= 1 << (p[0] - top);
             seen_x |= 1 << (p[1] - left);
             for (int y = 0; y < 12; y++) /* each channel is a patch without breaks */
@@ -205,10 +205,32 @@ Test(jigsaw, gap_jitter_and_shift)
         }
         end(&m);
     }
-    cr_assert_eq(seen_y, 0x3f);
-    cr_assert_eq(seen_x, 0x3f);
+    cr_assert_eq(seen_y, 0x1f);
+    cr_assert_eq(seen_x, 0x1f);
     cr_assert_eq(orders, 0x3ff);
     cr_assert(moved > 900 && moved < 1780, "%d of 1800 patches have channels apart", moved);
+}
+
+/* Channels move as often at the image's border as inside, or they would tell which patches lay there: 3 of 4 times. */
+Test(jigsaw, every_cell_has_room_for_the_shift)
+{
+    int apart[9] = {0};
+
+    for (int index = 0; index < 200; index++) {
+        made m;
+        err e = {0};
+        begin(&m, SIDE, C, index);
+        cr_assert_eq(declare(&m, "jigsaw:permutations=10,gray=0,patch=15", &e), 0, "%s", e.msg);
+        make(&m);
+        const tensor *t = sample_tensor(&m.x, "input", DT_U1, 4, &e);
+        for (int i = 0; i < 9; i++) {
+            const uint8_t *p = t->data + i * 15 * 15 * C;
+            apart[place(&m, target(&m, 0), i)] += p[2] != value_at(p[0], p[1], 2);
+        }
+        end(&m);
+    }
+    for (int cell = 0; cell < 9; cell++)
+        cr_assert(apart[cell] > 120 && apart[cell] < 180, "%d of 200 patches of cell %d", apart[cell], cell);
 }
 
 Test(jigsaw, guards_can_be_switched_off)
@@ -357,6 +379,31 @@ Test(context, dropping_leaves_one_channel)
     cr_assert_eq(kept, 7);
 }
 
+/* After the projection green is the mean of red and blue; greys stay, and it is its own square, to the rounding. */
+Test(patches, projection_takes_green_against_magenta_away)
+{
+    rng r = rng_at(5);
+
+    for (int trial = 0; trial < 2000; trial++) {
+        uint8_t p[3], once[3];
+        for (int k = 0; k < 3; k++)
+            p[k] = (uint8_t)(64 + rng_below(&r, 128)); /* nothing is clipped */
+        double d = (2.0 * p[1] - p[0] - p[2]) / 6;
+        memcpy(once, p, 3);
+        patch_project_colour(once, 1, 3);
+        for (int k = 0; k < 3; k++)
+            cr_assert_float_eq(once[k], p[k] + (k == 1 ? -2 * d : d), 0.5 + 1e-9);
+        cr_assert_leq(abs(2 * once[1] - once[0] - once[2]), 2);
+        memset(p, once[0], 3);
+        patch_project_colour(p, 1, 3);
+        cr_assert(p[0] == once[0] && p[1] == once[0] && p[2] == once[0]);
+    }
+    uint8_t extremes[6] = {0, 0, 255, 255, 0, 255};
+    patch_project_colour(extremes, 2, 3); /* 0 - 42.5 is clipped */
+    cr_assert_eq(extremes[0], 0);
+    cr_assert_eq(extremes[4], 170);
+}
+
 Test(context, degrading_blurs_within_its_limits)
 {
     rng r = rng_at(3);
@@ -390,7 +437,7 @@ Test(patches, of_one_channel)
         made m;
         err e = {0};
         begin(&m, 32, 1, 5);
-        cr_assert_eq(declare(&m, k ? "context:drop=1,gray=1,degrade=1" : "jigsaw:gray=1,permutations=8", &e), 0, "%s", e.msg);
+        cr_assert_eq(declare(&m, k ? "context:drop=1,gray=1,degrade=1,project=1" : "jigsaw:gray=0,project=1,permutations=8", &e), 0, "%s", e.msg);
         make(&m);
         const tensor *t = sample_tensor(&m.x, "input", DT_U1, 4, &e);
         cr_assert_eq(t->shape[3], 1);

@@ -68,13 +68,15 @@ Test(mask, centre)
 {
     uint8_t hidden[PIXELS], weight[PIXELS];
 
-    mask_centre(hidden, weight, SIDE, SIDE, 0.5, 2, 10);
+    cr_assert_eq(mask_centre(hidden, weight, SIDE, SIDE, 0.5, 2, 10), 12 * 12);
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++) {
             bool asked = y >= 8 && y < 24 && x >= 8 && x < 24, hole = y >= 10 && y < 22 && x >= 10 && x < 22;
             cr_assert_eq(hidden[y * SIDE + x], hole);
             cr_assert_eq(weight[y * SIDE + x], !asked ? 0 : hole ? 1 : 10);
         }
+    cr_assert_eq(mask_centre(hidden, weight, SIDE, SIDE, 0.5, 8, 10), 0); /* the overlap takes all */
+    cr_assert_eq(mask_centre(hidden, weight, 4, 4, 0.05, 0, 10), 0);      /* a fifth of a pixel */
 }
 
 static int count(const uint8_t *m, int n)
