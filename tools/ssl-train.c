@@ -53,7 +53,10 @@ typedef struct run {
     int log_fd;
     monitor watched;  /* of --monitor */
     float *watched_x; /* [watched.n][D] */
-    bool collapsed;   /* the warning has been given */
+    int64_t looked, drawn, monitored; /* the last step of which there is a line of the log, a sheet, a measure */
+    bool no_preview;  /* a sheet could not be drawn */
+    bool moved;       /* some gradient since the last line was not 0 */
+    bool collapsed, still; /* the warning has been given */
     double log_time; /* of the last line */
     progress bar;
 } run;
@@ -378,7 +381,6 @@ static void show_progress(run *r)
     progress_update(&r->bar, r->tr.step * r->size, text);
 }
 
-/* After a step: progress, log, checkpoint. */
 /*
  * Embeddings that are all alike have collapsed: a deviation of a twentieth of that of directions spread evenly,
  * or hardly more than one dimension in use.
@@ -395,6 +397,17 @@ static void warn_of_collapse(run *r, double std, double rank, int D)
     r->collapsed = true;
 }
 
+/* Not one gradient: images without colours to tell, say, or holes that hide nothing. */
+static void warn_of_stillness(run *r)
+{
+    if (!r->moved && !r->still) {
+        progress_end(&r->bar);
+        tool_note(r->t, "warning: nothing was learnt up to step %" PRId64 ": the gradient is 0, so the examples ask for nothing", r->tr.step);
+        r->still = true;
+    }
+    r->moved = false;
+}
+
 /* At intervals: how the embeddings of the batch are, and the line of the log. */
 static int look(run *r, const batch *b, err *e)
 {
@@ -405,6 +418,7 @@ static int look(run *r, const batch *b, err *e)
     if (rank < 0)
         return -1;
     warn_of_collapse(r, std, rank, D);
+    warn_of_stillness(r);
     return r->log_fd >= 0 ? log_line(r, std, rank, e) : 0;
 }
 
@@ -467,6 +481,11 @@ static int add_preview(run *r, preview *p, const batch *b, int i, err *e)
     return rc;
 }
 
+static void preview_path(const run *r, char *path, size_t size)
+{
+    snprintf(path, size, "%s/step-%07" PRId64 ".png", o.preview, r->tr.step);
+}
+
 /* DIR/step-0000500.png: the first images of the batch that was just learnt from. */
 static int write_preview(run *r, const batch *b, err *e)
 {
@@ -479,7 +498,7 @@ static int write_preview(run *r, const batch *b, err *e)
 
     for (int i = 0; rc == 0 && i < b->n && i < PREVIEW_CARDS; i++)
         rc = add_preview(r, p, b, i, e);
-    snprintf(path, sizeof path, "%s/step-%07" PRId64 ".png", o.preview, r->tr.step);
+    preview_path(r, path, sizeof path);
     if (rc == 0)
         rc = preview_png(p, &png, &text, e) || out_open(&file, path, e) ? -1 : 0;
     if (rc == 0)
@@ -490,29 +509,61 @@ static int write_preview(run *r, const batch *b, err *e)
     return rc;
 }
 
+/* What would fail at the first sheet, hours from now, fails here. */
 static int open_preview(run *r, err *e)
 {
+    out trial = {.fd = -1};
+    char path[4096];
+
     if (!r->tr.obj.type->picture)
         return err_set(e, ERR_USAGE, "--preview: the answers of the objective '%s' are no pictures", r->tr.obj.type->name);
-    return mkdir(o.preview, 0777) && errno != EEXIST ? err_sys(e, "cannot make the folder '%s'", o.preview) : 0;
+    if (mkdir(o.preview, 0777) && errno != EEXIST)
+        return err_sys(e, "cannot make the folder '%s'", o.preview);
+    preview_path(r, path, sizeof path);
+    int rc = out_open(&trial, path, e);
+    out_abort(&trial);
+    return rc;
 }
 
-static int after_step(run *r, const batch *b, err *e)
+/* Later on a sheet that cannot be drawn is not worth the training: say so, and go on without them. */
+static void draw_preview(run *r, const batch *b)
 {
-    trainer *t = &r->tr;
+    err e = {0};
 
-    show_progress(r);
-    if (t->step % o.log_every == 0 || t->step == t->sched.steps) {
+    if (!write_preview(r, b, &e))
+        return;
+    progress_end(&r->bar);
+    tool_note(r->t, "warning: no previews from step %" PRId64 " on: %s", r->tr.step, e.msg);
+    r->no_preview = true;
+}
+
+/* ---- The loop ------------------------------------------------------------------------------ */
+
+/* Whether it is time for what is done every so many steps and after the last, and was last done at *done. */
+static bool due(const run *r, int64_t *done, int64_t every, bool last)
+{
+    if (*done == r->tr.step || (!last && r->tr.step % every))
+        return false;
+    *done = r->tr.step;
+    return true;
+}
+
+/* The line of the log, and a sheet, of the step that was made of b. */
+static int report(run *r, const batch *b, bool last, err *e)
+{
+    if (due(r, &r->looked, o.log_every, last)) {
         if (look(r, b, e))
             return -1;
-        t->meter = (trainer_meter){0};
+        r->tr.meter = (trainer_meter){0};
     }
-    if (o.preview && (t->step % o.preview_every == 0 || t->step == t->sched.steps) && write_preview(r, b, e))
-        return -1;
-    /* The last: it runs the network on other images. */
-    if (o.monitor && (t->step % o.monitor_every == 0 || t->step == t->sched.steps) && run_monitor(r, e))
-        return -1;
-    return o.checkpoint && t->step % o.checkpoint_every == 0 ? save_checkpoint(r, e) : 0;
+    if (o.preview && !r->no_preview && due(r, &r->drawn, o.preview_every, last))
+        draw_preview(r, b);
+    return 0;
+}
+
+static int watch(run *r, bool last, err *e)
+{
+    return o.monitor && due(r, &r->monitored, o.monitor_every, last) ? run_monitor(r, e) : 0;
 }
 
 static void warn_of_test(run *r, const batch *b)
@@ -536,12 +587,18 @@ static int check_sample(const void *arg, const batch *b, int i, err *e)
 static int train(run *r, err *e)
 {
     trainer *t = &r->tr;
-    const batch *b;
+    const batch *b = NULL;
     int rc = 1;
 
+    r->looked = r->drawn = r->monitored = t->step;
     while ((o.steps < 0 || t->step < o.steps) && (rc = batch_reader_next(r->batches, &b, e)) == 1) {
         warn_of_test(r, b);
-        if (trainer_step(t, b, r->shape, e) || after_step(r, b, e))
+        /* --monitor waits for the next batch: it runs the network on other images, and what the last step left is gone. */
+        if (watch(r, false, e) || trainer_step(t, b, r->shape, e))
+            return -1;
+        r->moved |= t->grad_norm > 0;
+        show_progress(r);
+        if (report(r, b, false, e) || (o.checkpoint && t->step % o.checkpoint_every == 0 && save_checkpoint(r, e)))
             return -1;
     }
     if (rc < 0)
@@ -550,7 +607,8 @@ static int train(run *r, err *e)
         return err_set(e, ERR_INPUT, "the stream holds no samples");
     if (rc == 0 && t->step < o.steps)
         tool_note(r->t, "warning: the input ended after %" PRId64 " of %" PRId64 " steps", t->step, o.steps);
-    return 0;
+    /* Only the end of the input tells which step was the last: it may hold less than its header says. */
+    return b && (report(r, b, true, e) || watch(r, true, e)) ? -1 : 0;
 }
 
 static int estimate(run *r, err *e)

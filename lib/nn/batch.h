@@ -62,7 +62,7 @@ int batch_reader_start(batch_reader *b, batch_check *check, const void *arg, err
 
 /*
  * The next batch: 1, or 0 at the sound end of the input, or -1. It is the
- * caller's until the next call. Batches are full but for the last, which is
+ * caller's until the next call, and the last one until the reader is freed. Batches are full but for the last, which is
  * returned only when it is also the first: a few leftover samples would give
  * poor batch statistics.
  */

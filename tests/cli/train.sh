@@ -110,4 +110,14 @@ ok "the same model without" "$small --batch 32 -o q.model <inpaint.ssl"
 same p.model q.model "previews change nothing"
 exits 2 "classes are no pictures" "$small --preview sheets -o r.model <ex.ssl"
 exits 1 "a folder that cannot be" "$small --preview ex.ssl/sheets -o r.model <inpaint.ssl"
+says "cannot create 'ex.ssl/step-0000000.png" "a file in its place, before the training" "$small --preview ex.ssl -o r.model <inpaint.ssl"
+# An input that holds less than its header said: after the last step there is a line and a sheet all the same.
+ok "images, one of them damaged" "ssl-load $FASHION --split train --limit 40 | ssl-convert -o some/ &&
+    echo no image >\"\$(find some -type f | sort | head -n 1)\""
+ok "fewer than the header said" "ssl-load some --gray --size 28 --on-error=skip | ssl-pretext inpaint |
+    $small --batch 20 --preview few --log few.log -o r.model"
+is "step-0000001.png" "a sheet after the last step" "ls few"
+prints '^\{"step": 1, ' "and a line" "cat few.log"
+ok "more steps than there are" "$small --batch 32 --steps 5 --log five.log --log-every 2 -o r.model <inpaint.ssl"
+is "2 3" "a line there too, once" "sed 's/^{\"step\": \([0-9]*\),.*/\1/' five.log | paste -s -d ' '"
 end
