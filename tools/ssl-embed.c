@@ -128,6 +128,12 @@ static int choose_layers(run *r, err *e)
     return r->layers ? 0 : err_set(e, ERR_USAGE, "--layer names no layer");
 }
 
+/* Whether its inputs were parts of an image, several side by side. */
+static bool sees_patches(const run *r)
+{
+    return value_get_int(value_get(r->m.h.objective, "parameters"), "concat", 1) > 1;
+}
+
 static int open_model(run *r, err *e)
 {
     if (model_load(&r->m, o.model, e))
@@ -136,12 +142,12 @@ static int open_model(run *r, err *e)
         return err_prefix(e, "model '%s'", o.model);
     if (!r->arch.H)
         return err_set(e, ERR_INPUT, "model '%s' takes vectors, not images", o.model);
-    /* A model of patches takes whole images: its layers do not mind, and averages take the place of one patch's. */
-    const int *whole = r->arch.input.size;
+    network_take_whole_images(&r->arch);
     if (o.size)
         r->arch.H = r->arch.W = (int)o.size;
-    else if (whole[0])
-        r->arch.H = whole[0], r->arch.W = whole[1];
+    else if (sees_patches(r) && !r->arch.input.size[0])
+        tool_note(r->t, "warning: model '%s' is of patches of images that varied in size, so images are embedded at a patch's "
+                  "size, %d x %d; give --size N for more of them", o.model, r->arch.W, r->arch.H);
     return 0;
 }
 

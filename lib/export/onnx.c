@@ -392,6 +392,7 @@ static int save(reader *r, const export_options *o, int fd, err *e)
         goto out;
     if (o->channels)
         a.C = (int)o->channels;
+    network_take_whole_images(&a);
     snprintf(a.projector, sizeof a.projector, "none");
     if (!a.H) {
         err_set(e, ERR_INPUT, "the model takes vectors; only those that take images are written");

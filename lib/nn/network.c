@@ -49,6 +49,14 @@ int network_arch_read(network_arch *a, const header *h, err *e)
     return a->H ? transform_resolve(&a->input, h->input_transform, a->C, e) : 0;
 }
 
+void network_take_whole_images(network_arch *a)
+{
+    if (a->input.size[0]) {
+        a->H = a->input.size[0];
+        a->W = a->input.size[1];
+    }
+}
+
 int network_arch_write(const network_arch *a, header *h, err *e)
 {
     value *v = value_map(), *input = value_array();

@@ -32,6 +32,8 @@ typedef struct network {
 
 /* What a model's header says; ERR_INPUT. */
 int network_arch_read(network_arch *a, const header *h, err *e);
+/* A network of patches takes whole images of the size that its input transform knows, by the same layers. */
+void network_take_whole_images(network_arch *a);
 /* Put it into a header: extra "model", and the input transform. */
 int network_arch_write(const network_arch *a, header *h, err *e);
 

@@ -71,6 +71,9 @@ same m.safetensors m2.safetensors 'safetensors: a second time gives the same byt
 ok 'with its head' 'ssl-convert --all m.model -o all.safetensors && grep -q head.weight all.safetensors'
 ok 'a model to ONNX' 'ssl-convert m.model -o m.onnx && [ -s m.onnx ]'
 ok 'for grey images' 'ssl-convert --channels 1 m.model -o g.onnx && [ -s g.onnx ]'
+ok 'of a model of patches' "ssl-load $FASHION --limit 8 --size 48 --split train | ssl-pretext jigsaw:4 |
+    ssl-train -q --encoder convnet --width 4 --batch 8 --set hidden=8 -o p.model && ssl-convert p.model -o p.onnx"
+ok 'it takes whole images, 48 x 48 x 3' "od -An -v -tx1 p.onnx | tr -d ' \n' | grep -q 0a0208300a0208300a020803"
 exits 2 'for two channels' 'ssl-convert --channels 2 m.model -o g2.onnx'
 if /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
     is "$(tail -n +2 e.tsv | cut -f 1 | sed -n 3p)" 'numpy reads an npz' "/usr/bin/python3 -c 'import numpy; print(numpy.load(\"e.npz\")[\"key\"][2])'"

@@ -135,12 +135,16 @@ if [ -f colour.ssl ]; then
     exits 1 "an estimate for a full disk" "ssl-pretext colorize --estimate <c32.ssl >/dev/full"
     says 'no whole number of 4x4 squares' "colours of odd sizes" "ssl-load colour.ssl --size 30 | ssl-pretext colorize"
     says 'cannot be made 4 times smaller' "smaller images of odd sizes" "ssl-load colour.ssl --size 30 | ssl-pretext superres"
+    says 'nothing was learnt up to step 1: the gradient is 0' "colours, none of which count" \
+        "ssl-pretext colorize:gray=200 <c32.ssl | ssl-train --encoder convnet --width 8 --batch 32 --steps 1 -o n.model"
     [ ! -f grey.ssl ] || says 'no colours to tell' "colours of grey images" "ssl-pretext colorize <grey.ssl"
     [ ! -f grey.ssl ] || ok "grey images are filled in" "ssl-pretext inpaint <grey.ssl | ssl-show --check"
 fi
 
 # ---- patches
 if [ -f colour.ssl ]; then
+    says "embedded at a patch's size, 10 x 10; give --size N" "patches of images that vary in size" "ssl-pretext jigsaw:4,patch=10 <photos.ssl |
+        ssl-train -q --encoder convnet --width 8 --set hidden=16 --batch 32 --steps 1 -o v.model; ssl-embed -m v.model <c32.ssl >v.emb"
     ok "small colour images of one size" 'ssl-load colour.ssl --size 48 >c48.ssl'
     for task in jigsaw:20 context:pairs=3; do
         ok "$task" "ssl-pretext $task <c48.ssl >patches.ssl"
