@@ -19,7 +19,7 @@ static const opt opts[] = {
     {0, "assign", OPT_STRING, &assign, "FILE", "of the task cluster: the assignments, written by ssl-cluster", 0, 0},
     {0, "keep", OPT_FLAG, &keep, NULL, "keep the fields image and views, for a person to look at", 0, 0},
     {0, "normalize", OPT_STRING, &normalize, "NAME", "how the trainer is to normalise the inputs: imagenet, cifar10,\n"
-     "gray, or image for each image by itself (default: gray for one\nchannel, else imagenet)", 0, 0},
+     "gray, lab, image for each image by itself, or none (default: what\nthe task declares; else gray for one channel, imagenet for three)", 0, 0},
     {0, "estimate", OPT_FLAG, &estimate, NULL, "print what the task wants to know of the data (colorize: how often\ncolours occur, for weights=FILE), instead of examples", 0, 0},
     {0, "seed", OPT_INT, &seed, "N", "of the task's random decisions (default: the input's)", 0, 9e18},
     {'j', "jobs", OPT_INT, &threads, "N", "threads (default: the processors at hand); the output does not\ndepend on it", 1, 1024},

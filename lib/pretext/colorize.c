@@ -98,6 +98,8 @@ static int declare(pretext *p, header *h, err *e)
         return err_nomem(e);
     lab_init(&c->lab);
     c->bins = strcmp(value_get_str(p->params, "target", ""), "bins") == 0;
+    if (!c->bins && strcmp(value_get_str(p->params, "weights", ""), "builtin") != 0)
+        return err_set(e, ERR_USAGE, "colorize: 'weights' are those of the colours of target=bins; target=ab has none");
     c->reduce = (int)value_get_int(p->params, "reduce", 0);
     c->gray = value_get_float(p->params, "gray", 0);
     if (pretext_declared(h, shape, e) || (c->bins && read_weights(p, c, e)) || declare_fields(c, h, shape, e) ||
