@@ -498,27 +498,45 @@ static void make_file(replay *r, size_t i)
     put(r, "\nfi\n");
 }
 
+/* "# source: photos (folder), digest 1f0c..."; format may be NULL. */
+static void source(replay *r, const char *what, const char *operand, const char *format, const char *digest)
+{
+    put(r, "# ");
+    put(r, what);
+    put(r, ": ");
+    r->failed |= describe_text(operand, strlen(operand), r->out, r->e) != 0;
+    if (format) {
+        put(r, " (");
+        put(r, format);
+        put(r, ")");
+    }
+    put(r, ", digest ");
+    put(r, digest);
+    put(r, "\n");
+}
+
 /* A line for each source that is no stream of ours, once. */
 static void sources(replay *r)
 {
-    const char *last = "";
+    const char *last = "", *last_weights = "";
 
     for (size_t i = 0; i < r->n; i++) {
-        const value *list = value_get(r->v[i].params, "sources");
-        for (size_t k = 0; r->v[i].used && list && list->type == VALUE_ARRAY && k < list->n; k++) {
+        const value *p = r->v[i].params, *list = value_get(p, "sources");
+        const char *weights = value_get_str(p, "weights", "builtin"), *weights_digest = value_get_str(p, "weights_digest", NULL);
+        if (!r->v[i].used)
+            continue;
+        for (size_t k = 0; list && list->type == VALUE_ARRAY && k < list->n; k++) {
             const char *operand = value_get_str(list->child[k], "operand", ""), *digest = value_get_str(list->child[k], "digest", "unknown");
             if (value_get(list->child[k], "history") || (k == 0 && strcmp(digest, last) == 0))
                 break; /* most often all loads of a pipeline read the same */
             if (k == 0)
                 last = digest;
-            put(r, "# source: ");
-            r->failed |= describe_text(operand, strlen(operand), r->out, r->e) != 0;
-            put(r, " (");
-            put(r, value_get_str(list->child[k], "format", "?"));
-            put(r, "), digest ");
-            put(r, digest);
-            put(r, "\n");
+            source(r, "source", operand, value_get_str(list->child[k], "format", "?"), digest);
         }
+        if (strcmp(r->v[i].tool, "ssl-convert") == 0)
+            source(r, "source", value_get_str(p, "operand", "-"), value_get_str(p, "format", "?"), value_get_str(p, "digest", "unknown"));
+        if (weights_digest && strcmp(weights, "builtin") != 0 && strcmp(weights_digest, last_weights) != 0)
+            source(r, "weights", weights, NULL, last_weights = weights_digest);
     }
 }
 

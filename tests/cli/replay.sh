@@ -22,6 +22,11 @@ for task in jigsaw:permutations=20 context:pairs=2 colorize colorize:target=ab i
     ok "examples" "$images --limit 4 | ssl-pretext $task >ex"
     again "$task" ex
 done
+ok "weights of a file" "$images --limit 4 | ssl-pretext --estimate colorize >'w 1.tsv' && $images --limit 4 | ssl-pretext 'colorize:weights=w 1.tsv' >ex"
+again "weights of a file" ex
+prints '^# weights: w 1\.tsv, digest [0-9a-f]{64}$' "the file and what is in it" "ssl-show --replay ex"
+ok "weights that come with the program" "$images --limit 4 | ssl-pretext colorize >ex"
+is "" "are no file" "ssl-show --replay ex | grep '^# weights'; true"
 ok "views" "$images --limit 6 --balance | ssl-augment --views 2 --seed 9 @simclr:32 >views"
 again "views" views
 ok "local views" "$images --limit 3 --classes cat,dog | ssl-augment --views 2+3 crop:24,scale=0.4-1 flip + crop:16,scale=0.1-0.4 >local || true; ssl-show --check local"
@@ -51,6 +56,7 @@ ok "a list" "find photos/train -name '*.ppm' -print0 | sort -z >list && ssl-load
 again "a list" listed
 ok "from elsewhere" "ssl-convert emb -o emb.npz && ssl-convert emb.npz >npz"
 again "a foreign file" npz
+prints '^# source: emb\.npz \(npz\), digest [0-9a-f]{64}$' "its digest" "ssl-show --replay npz"
 
 # DeepCluster: 50 rounds of models, assignments and even sampling. Parents are shared, so each adds as much as the last.
 deep="env DATA=photos LOAD='--size 8' AUGMENT='crop:8,pad=1 flip' ENCODER=convnet WIDTH=4 TRAIN='--batch 8' START= LR=0.05 LAYER=embedding FIRST=embedding \
