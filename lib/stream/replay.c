@@ -236,16 +236,16 @@ static void augment(replay *r, const node *x)
 static void pretext(replay *r, const node *x)
 {
     static const char *const others[] = {"task", "keep", "normalize", "assign", "digest", "weights_digest", NULL};
-    const char *normalize = value_get_str(x->params, "normalize", "");
+    const char *normalize = value_get_str(x->params, "normalize", ""), *task = value_get_str(x->params, "task", "");
     buf b = {0}, v = {0};
     bool first = true, ok = true;
 
     option(r, "--assign", value_get(x->params, "assign"));
     flag(r, "--keep", value_get(x->params, "keep"));
-    if (*normalize && strcmp(normalize, "lab") != 0) /* that is colorize's own */
+    if (*normalize && (strcmp(normalize, "lab") != 0 || strcmp(task, "colorize") != 0)) /* that is colorize's own */
         option(r, "--normalize", value_get(x->params, "normalize"));
     seed(r, x);
-    ok = buf_addf(&b, r->e, "%s", value_get_str(x->params, "task", "")) == 0;
+    ok = buf_addf(&b, r->e, "%s", task) == 0;
     for (size_t i = 0; x->params && i < x->params->n && ok; i++) {
         const char *key = x->params->key[i];
         bool other = false;

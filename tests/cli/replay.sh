@@ -27,6 +27,12 @@ again "weights of a file" ex
 prints '^# weights: w 1\.tsv, digest [0-9a-f]{64}$' "the file and what is in it" "ssl-show --replay ex"
 ok "weights that come with the program" "$images --limit 4 | ssl-pretext colorize >ex"
 is "" "are no file" "ssl-show --replay ex | grep '^# weights'; true"
+for task in rotate colorize colorize:target=ab; do
+    for normalize in lab image none; do
+        ok "examples" "$images --limit 4 | ssl-pretext --normalize $normalize $task >ex"
+        again "$task, --normalize $normalize" ex
+    done
+done
 ok "views" "$images --limit 6 --balance | ssl-augment --views 2 --seed 9 @simclr:32 >views"
 again "views" views
 ok "local views" "$images --limit 3 --classes cat,dog | ssl-augment --views 2+3 crop:24,scale=0.4-1 flip + crop:16,scale=0.1-0.4 >local || true; ssl-show --check local"
