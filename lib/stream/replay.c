@@ -498,20 +498,26 @@ static void make_file(replay *r, size_t i)
     put(r, "\nfi\n");
 }
 
+/* Of a history that anybody may have written: a line's end in it would make the rest a command. */
+static void remark(replay *r, const char *s)
+{
+    r->failed |= describe_text(s, strlen(s), r->out, r->e) != 0;
+}
+
 /* "# source: photos (folder), digest 1f0c..."; format may be NULL. */
 static void source(replay *r, const char *what, const char *operand, const char *format, const char *digest)
 {
     put(r, "# ");
     put(r, what);
     put(r, ": ");
-    r->failed |= describe_text(operand, strlen(operand), r->out, r->e) != 0;
+    remark(r, operand);
     if (format) {
         put(r, " (");
-        put(r, format);
+        remark(r, format);
         put(r, ")");
     }
     put(r, ", digest ");
-    put(r, digest);
+    remark(r, digest);
     put(r, "\n");
 }
 

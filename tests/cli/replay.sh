@@ -82,6 +82,18 @@ again "assignments" deep/model.rounds/3.clusters
 ok "a stage in Python" "$images --limit 4 | /usr/bin/python3 $SRC/examples/python/dropped.py >py"
 exits 3 "a stage in Python" "ssl-show --replay py"
 says "cannot replay 'dropped.py'|no history" "by its name" "ssl-show --replay py"
+# A history can be written by anybody; no more than our programs is run for it.
+for key in operand format digest; do
+    PYTHONPATH=$SRC/examples/python /usr/bin/python3 -B - $key >crafted <<'END'
+import sys
+from ssl_stream import Writer
+source = {"operand": "photos", "format": "folder", "digest": "0", sys.argv[1]: "x\ntouch ran\n#"}
+record = {"id": "0" * 16, "parameters": {"sources": [source]}, "parents": [], "seed": 0, "tool": "ssl-load", "version": "1"}
+Writer(sys.stdout.buffer, {"kind": "images", "fields": {}, "classes": None, "distinct": 0, "count": 0, "seed": 0, "objective": None,
+                           "input_transform": None, "history": [record]}).finish()
+END
+    ok "a line's end in a source's $key" "ssl-show --replay crafted >crafted.sh && { sh crafted.sh >/dev/null 2>&1; [ ! -e ran ]; }"
+done
 exits 2 "with another output" "ssl-show --replay --json rot.model"
 exits 2 "two files" "ssl-show --replay rot.model c.model"
 exits 3 "no stream" "ssl-show --replay list"
