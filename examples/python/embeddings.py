@@ -7,6 +7,9 @@ import sys
 
 import numpy
 
+if len(sys.argv) != 2:
+    print("usage: embeddings.py photos.npz", file=sys.stderr)
+    sys.exit(2)
 z = numpy.load(sys.argv[1])
 X, key, name = z["embedding"], z["key"], z["class"]
 

@@ -33,15 +33,16 @@ def encode(v):
 
 class Reader:
     def __init__(self, f, max_frame=1 << 30):
-        self.f, self.max_frame, self.count, self.sum = f, max_frame, 0, hashlib.sha256()
+        self.f, self.max_frame, self.count, self.sum, self.empty = f, max_frame, 0, hashlib.sha256(), True
         kind, self.header = self.frame()
         if kind != HEADER or self.header.get("format") != "ssl-stream" or int(self.header["version"].split(".")[0]) > 1:
             raise StreamError("not an ssl-stream of version 1")
 
     def read(self, n):
         b = self.f.read(n)
+        self.empty = self.empty and not b
         if len(b) < n:
-            raise StreamError(f"stream truncated after {self.count} samples")
+            raise StreamError("empty input" if self.empty else f"stream truncated after {self.count} samples")
         return b
 
     def frame(self):
@@ -105,21 +106,25 @@ def add_history(header, tool, version, parameters):
 
 def run(tool, change_header, change_sample):
     """Filter standard input to standard output: change_header(header), then sample = change_sample(sample) for each."""
-    out, why = sys.stdout.buffer, None
+    out, why, status = sys.stdout.buffer, None, 0
     try:
-        reader = Reader(sys.stdin.buffer)
-        change_header(reader.header)
-        writer = Writer(out, reader.header)
-        for sample in reader:
-            writer.put(change_sample(sample))
-        writer.finish(reader.skipped)
-    except BrokenPipeError:  # our reader has all it wants
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    except Aborted as e:
-        why = e.args
-    except (StreamError, KeyError, ValueError) as e:
-        why = tool, f"{type(e).__name__}: {e}"
-        print(": ".join(why), file=sys.stderr)
-    if why:
-        write_frame(out, ABORT, {"tool": why[0], "message": why[1]})
-        sys.exit(3)
+        try:
+            reader = Reader(sys.stdin.buffer)
+            change_header(reader.header)
+            writer = Writer(out, reader.header)
+            for sample in reader:
+                writer.put(change_sample(sample))
+            writer.finish(reader.skipped)
+        except Aborted as e:
+            why, status = e.args, 3
+        except (StreamError, KeyError, ValueError) as e:
+            why, status = (tool, f"{type(e).__name__}: {e}"), 3
+            print(": ".join(why), file=sys.stderr)
+        if why:
+            write_frame(out, ABORT, {"tool": why[0], "message": why[1]})
+    except OSError as e:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what was not written is not tried again at the exit
+        if not status and not isinstance(e, BrokenPipeError):  # that is a reader that has all it wants
+            status = 1
+            print(f"{tool}: {e.strerror}", file=sys.stderr)
+    sys.exit(status)

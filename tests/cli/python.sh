@@ -91,6 +91,13 @@ exits 3 'bytes after the trailer' "$PY copy.py <two.ssl >/dev/null"
 head -c 1000 images.ssl | $PY copy.py 2>first | $PY copy.py 2>second | ssl-show --check >/dev/null 2>third
 is 1 'one message for three stages' "cat first second third | wc -l"
 is '0' 'a reader that leaves' "bash -c '$PY copy.py <images.ssl | head -c 100 >/dev/null; echo \${PIPESTATUS[0]}'"
+is '0 3' 'a reader that leaves before a failure' "bash -c 'ssl-load nowhere 2>/dev/null | $PY copy.py 2>log | true; set -- \${PIPESTATUS[@]}; cat log; echo \$3 \$2'"
+exits 1 'a full disk' "$PY copy.py <images.ssl >/dev/full"
+is 'copy.py: No space left on device' 'one line says so' "$PY copy.py <images.ssl 2>&1 >/dev/full; true"
+exits 3 'nothing comes' "$PY copy.py </dev/null >/dev/null"
+is 'copy.py: StreamError: empty input' 'says so' "$PY copy.py 2>&1 </dev/null >/dev/null; true"
+exits 2 'embeddings.py: without a file' "$SRC/examples/python/embeddings.py"
+is 'usage: embeddings.py photos.npz' 'says what it takes' "$SRC/examples/python/embeddings.py 2>&1; true"
 
 # A pretext task in Python, in a real pipe.
 if [ -d "$FASHION" ]; then
