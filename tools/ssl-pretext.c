@@ -130,6 +130,9 @@ static int run(tool *t, err *e)
     reader *r = NULL;
     int rc = -1;
 
+    t->writes_stream = !estimate;
+    if (estimate && keep)
+        return err_set(e, ERR_USAGE, "--estimate prints no examples, so there is nothing for --keep to keep");
     if (check_normalize(e) || pretext_init(&s.task, t->operands[0], e))
         return -1;
     if (s.task.task->assigned != (assign != NULL)) {
@@ -142,7 +145,6 @@ static int run(tool *t, err *e)
         err_set(e, ERR_USAGE, "%s: there is nothing to estimate", s.task.task->name);
         goto out;
     }
-    t->writes_stream = !estimate;
     if (t->dry_run) {
         rc = 0;
         goto out;

@@ -26,6 +26,10 @@ says "no parameter 'angle'" "a misspelt parameter" 'ssl-pretext rotate:angle=4'
 exits 2 "an unknown normalisation" 'ssl-pretext rotate --normalize nonsense'
 exits 2 "no threads" 'ssl-pretext rotate -j 0'
 ok "--dry-run opens nothing" 'ssl-pretext --dry-run rotate:angles=2 --keep -j 3 </dev/null'
+exits 2 "an estimate keeps nothing" 'ssl-pretext --dry-run --estimate --keep colorize'
+for words in colorize:lambda=9 rotate 'colorize --keep' 'colorize --normalize nonsense' 'colorize --assign x' knit; do
+    is "2 0" "a refused estimate writes nothing: $words" "ssl-pretext --estimate $words </dev/null >est 2>/dev/null; echo \$? \$(wc -c <est)"
+done
 
 for s in grey colour; do
     [ -f $s.ssl ] || continue
