@@ -113,12 +113,16 @@ static int write_sheet(show *s, err *e)
     buf png = {0};
     bool captions = true;
     err why = {0};
+    int drawn;
+    int64_t wanted = sheet_wanted(s->sheet, &drawn);
     int rc = sheet_png(s->sheet, &png, &captions, &why);
 
     if (rc)
         *e = why;
     else if (!captions)
         tool_note(s->t, "%s; the sheet has no captions", why.msg);
+    if (rc == 0 && wanted)
+        tool_note(s->t, "a sample has %lld pictures; the sheet shows the first %d", (long long)wanted, drawn);
     if (rc == 0)
         rc = tool_write(s->t, sheet_path, &png, e);
     buf_free(&png);

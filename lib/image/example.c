@@ -100,6 +100,7 @@ static int draw_puzzles(example *x, const value *places, const sample *in, err *
     if (each > GRID * GRID || input->bytes == 0 || input->shape[1] > 4096 || input->shape[2] > 4096 ||
         (input->shape[3] != 1 && input->shape[3] != 3))
         return 0;
+    x->of = 2 * n;
     for (int64_t k = 0; k < n && x->n + 2 <= EXAMPLE_PICTURES; k++) {
         uint32_t t = 0;
         for (int i = 0; i < 4; i++)
@@ -177,6 +178,7 @@ static int draw_colours(example *x, const sample *in, err *e)
     if (input->bytes == 0 || input->shape[3] != 1 || H > 1 << 14 || W > 1 << 14)
         return 0;
     lab_init(&l);
+    x->of = 2 * input->shape[0];
     for (int64_t v = 0; v < input->shape[0] && x->n + 2 <= EXAMPLE_PICTURES; v++) {
         image *gray = next(x, "input"), *colour = next(x, "target");
         float *ab = NULL;

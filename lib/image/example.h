@@ -18,6 +18,7 @@ enum { EXAMPLE_PICTURES = 8 };
 
 typedef struct example {
     int n; /* pictures; 0: the fields are to be drawn as they are */
+    int64_t of; /* how many there would be without the limit of EXAMPLE_PICTURES */
     image im[EXAMPLE_PICTURES];
     const char *label[EXAMPLE_PICTURES]; /* static */
 } example;

@@ -41,6 +41,8 @@ struct sheet {
     char *only;
     card *cards;
     int n, cap;
+    int64_t wanted; /* images of the card that lacks most of them */
+    int drawn;      /* those that it has */
 };
 
 /* ---- What to draw ------------------------------------------------------------------ */
@@ -52,19 +54,25 @@ static bool drawable(dtype type, int ndim, const int64_t *shape)
     return type == DT_U1 && (ndim == 3 || ndim == 4) && (c == 1 || c == 3 || c == -1);
 }
 
+/* What stands beside composed pictures: the image that they were made of. */
+static bool original(const char *name, size_t len)
+{
+    return len == 5 && (memcmp(name, "image", 5) == 0 || memcmp(name, "views", 5) == 0);
+}
+
 /* Images of one sample, as the header declares them; 0 when nothing can be drawn. */
 static int declared_images(const sheet *s)
 {
     int64_t n = s->only ? 0 : example_declared(s->h);
+    bool composed = n > 0;
 
-    if (n > 0)
-        return (int)n;
     for (size_t i = 0; s->h->fields && i < s->h->fields->n; i++) {
         const char *name = s->h->fields->key[i];
         int64_t shape[TENSOR_MAX_DIMS];
         dtype type;
         int ndim = header_field(s->h, name, &type, shape);
-        if (ndim < 0 || !drawable(type, ndim, shape) || (s->only && strcmp(s->only, name) != 0))
+        if (ndim < 0 || !drawable(type, ndim, shape) || (s->only && strcmp(s->only, name) != 0) ||
+            (composed && !original(name, strlen(name))))
             continue;
         n += ndim == 4 && shape[0] > 0 && shape[0] < MAX_IMAGES ? shape[0] : 1;
     }
@@ -119,6 +127,12 @@ void sheet_free(sheet *s)
 int sheet_count(const sheet *s)
 {
     return s->n;
+}
+
+int64_t sheet_wanted(const sheet *s, int *drawn)
+{
+    *drawn = s->drawn;
+    return s->wanted;
 }
 
 /* About sixty images, but a dozen cards at least. */
@@ -287,34 +301,51 @@ static int caption(card *c, const sheet *s, const sample *in, err *e)
     return c->title && c->key ? 0 : -1;
 }
 
-static int fill(card *c, const sheet *s, const sample *in, const field *const *list, int n_fields, int limit, err *e)
+/* Into the card: fields as they are, up to `room` images. */
+static int fill(card *c, const sheet *s, const sample *in, const field *const *list, int n_fields, bool several, int room,
+                int limit, err *e)
 {
     for (int f = 0; f < n_fields; f++) {
         const tensor *t = &list[f]->t;
         const int64_t *hwc = t->shape + t->ndim - 3;
         int64_t n = t->ndim == 4 ? t->shape[0] : 1, bytes = hwc[0] * hwc[1] * hwc[2];
-        for (int64_t i = 0; i < n && c->n < MAX_IMAGES; i++) {
+        for (int64_t i = 0; i < n && c->n < room; i++) {
             int k = c->n++; /* counted before it is filled, so that a failure frees it */
-            if (label(&c->label[k], s, in, list[f], i, n_fields > 1, e) ||
+            if (label(&c->label[k], s, in, list[f], i, several, e) ||
                 take(&c->im[k], t->data + i * bytes, hwc, limit, e))
                 return -1;
         }
     }
-    return caption(c, s, in, e);
+    return 0;
 }
 
-/* A card of pictures that were composed. */
-static int fill_composed(card *c, const sheet *s, const sample *in, const example *x, err *e)
+/* Into the card: pictures that were composed. */
+static int fill_composed(card *c, const example *x, int limit, err *e)
 {
     for (int i = 0; i < x->n; i++) {
         const image *im = &x->im[i];
-        c->n++;
-        if (take(&c->im[i], im->p, (int64_t[]){im->h, im->w, im->c}, side_down(x->n), e))
+        int k = c->n++;
+        if (take(&c->im[k], im->p, (int64_t[]){im->h, im->w, im->c}, limit, e))
             return -1;
-        if (!(c->label[i] = strdup(x->label[i])))
+        if (!(c->label[k] = strdup(x->label[i])))
             return err_nomem(e);
     }
-    return caption(c, s, in, e);
+    return 0;
+}
+
+/* The fields that remain beside composed pictures; returns the number of images in them. */
+static int64_t keep_originals(const field **list, int *n)
+{
+    int64_t images = 0;
+    int kept = 0;
+
+    for (int i = 0; i < *n; i++)
+        if (original(list[i]->name, list[i]->name_len)) {
+            images += list[i]->t.ndim == 4 ? list[i]->t.shape[0] : 1;
+            list[kept++] = list[i];
+        }
+    *n = kept;
+    return images;
 }
 
 int sheet_add(sheet *s, const sample *in, err *e)
@@ -331,7 +362,7 @@ int sheet_add(sheet *s, const sample *in, err *e)
         return -1;
     }
     if (composed.n)
-        images = composed.n;
+        images = keep_originals(list, &n_fields) + composed.of;
     if (s->n == s->cap) {
         int cap = s->cap ? 2 * s->cap : 64;
         card *cards = realloc(s->cards, (size_t)cap * sizeof *cards);
@@ -342,16 +373,23 @@ int sheet_add(sheet *s, const sample *in, err *e)
         s->cards = cards;
         s->cap = cap;
     }
-    int n = images < MAX_IMAGES ? (int)images : MAX_IMAGES;
+    int64_t whole = images - composed.of; /* of the fields */
+    int room = whole < MAX_IMAGES - composed.n ? (int)whole : MAX_IMAGES - composed.n, n = room + composed.n, limit = side_down(n);
     card c = {.im = calloc((size_t)n, sizeof *c.im), .label = calloc((size_t)n, sizeof *c.label)};
-    int rc = !c.im || !c.label ? err_nomem(e) : composed.n ? fill_composed(&c, s, in, &composed, e)
-                                                            : fill(&c, s, in, list, n_fields, side_down(n), e);
+    int rc = !c.im || !c.label ? err_nomem(e) : 0;
+    if (rc == 0 && (fill(&c, s, in, list, n_fields, n_fields + composed.n > 1, room, limit, e) ||
+                    fill_composed(&c, &composed, limit, e) || caption(&c, s, in, e)))
+        rc = -1;
     example_clear(&composed);
     if (rc) {
         card_clear(&c);
         return -1;
     }
     s->cards[s->n++] = c;
+    if (images - n > s->wanted - s->drawn) {
+        s->wanted = images;
+        s->drawn = n;
+    }
     return 0;
 }
 
@@ -524,6 +562,7 @@ static void shape_text(int ndim, const int64_t *shape, char out[128])
 /* "60 of 60,000 examples   input [4,28,28,1]   enlarged 3x" */
 static int facts(const sheet *s, const layout *l, buf *b, err *e)
 {
+    bool composed = !s->only && example_declared(s->h) > 0;
     char count[32], shown[32];
     int rc;
 
@@ -537,7 +576,8 @@ static int facts(const sheet *s, const layout *l, buf *b, err *e)
         char text[128];
         dtype type;
         int ndim = header_field(s->h, name, &type, shape);
-        if (ndim >= 0 && drawable(type, ndim, shape) && (!s->only || strcmp(s->only, name) == 0)) {
+        bool wanted = composed ? original(name, strlen(name)) || strcmp(name, "input") == 0 : !s->only || strcmp(s->only, name) == 0;
+        if (ndim >= 0 && wanted && drawable(type, ndim, shape)) {
             shape_text(ndim, shape, text);
             rc = buf_addf(b, e, "   %s %s", name, text);
         }

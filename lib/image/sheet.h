@@ -3,7 +3,8 @@
  * captions. A sample is a card: all its images (views, rotations, patches) side
  * by side, each above its target where it has one of its own; below them class
  * and key. Tiny images are enlarged by a whole factor, pixel by pixel; large
- * ones are reduced. Of some tasks the pictures are composed: see example.h.
+ * ones are reduced. Of some tasks the pictures are composed: see example.h;
+ * `image` and `views`, where they were kept, stand before these.
  */
 #ifndef IMAGE_SHEET_H
 #define IMAGE_SHEET_H
@@ -31,6 +32,9 @@ int sheet_capacity(const sheet *s);
 /* Take a card from a sample; its pixels are copied (and reduced). ERR_INPUT when it has nothing to draw. */
 int sheet_add(sheet *s, const sample *in, err *e);
 int sheet_count(const sheet *s);
+
+/* A card has room for so many images. Of the one that lacks most: how many it was to have, and has; 0 where none lacks any. */
+int64_t sheet_wanted(const sheet *s, int *drawn);
 
 /*
  * Draw the cards and append a PNG file to out. *text: whether captions could be

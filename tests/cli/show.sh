@@ -93,6 +93,15 @@ for task in jigsaw:10,patch=8 context:pairs=2 inpaint superres; do
     exits 1 "are another sheet" "cmp -s task.png raw.png"
 done
 
+ok "a puzzle" 'ssl-pretext jigsaw:10,patch=8 <images.ssl | ssl-show -n 1 -o task.png'
+ok "beside the image that was kept" 'ssl-pretext --keep jigsaw:10,patch=8 <images.ssl | ssl-show -n 1 -o keep.png'
+ok "which takes its room" '[ $(width keep.png) -gt $(width task.png) ]'
+ok "more pairs than fit" 'ssl-pretext context:pairs=64 <images.ssl >pairs.ssl'
+says '^ssl-show: a sample has 128 pictures; the sheet shows the first 8$' "are said to be left out" 'ssl-show -n 5 -o x.png pairs.ssl'
+is '' "unless nobody wants to know" 'ssl-show -q -n 5 -o x.png pairs.ssl 2>&1'
+is '' "no word where all fit" 'ssl-pretext context:pairs=4 <images.ssl | ssl-show -n 5 -o x.png 2>&1'
+says 'a sample has 100 pictures; the sheet shows the first 64$' "views too" 'ssl-augment --views 100 flip <images.ssl | ssl-show -n 2 -o x.png'
+
 # ---- an old sheet stays when the stream fails before a new one is drawn
 echo old >old.png
 exits 3 "a stream that ends too soon" 'head -c 5000 images.ssl | ssl-show -o old.png'

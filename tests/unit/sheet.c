@@ -117,6 +117,56 @@ Test(sheet, grey_images)
     header_clear(&h);
 }
 
+/* A puzzle of two patches whose image, pink, was kept: at most four puzzles are drawn, but the image always is. */
+Test(sheet, kept_images_stand_before_composed_pictures)
+{
+    enum { SIDE = 16 };
+    int64_t image_shape[] = {32, 32, 3};
+
+    for (int64_t puzzles = 1; puzzles <= 5; puzzles += 4) {
+        int64_t input[] = {2 * puzzles, SIDE, SIDE, 3};
+        value *places = value_array(), *cells = value_array();
+        header h = {0};
+        frame f = {0};
+        sample in;
+        err e = {0};
+        int drawn;
+
+        cr_assert_eq(header_init(&h, KIND_EXAMPLES, &e), 0);
+        header_set_field(&h, "image", "|u1", 3, image_shape, &e);
+        header_set_field(&h, "input", "|u1", 4, input, &e);
+        header_set_field(&h, "target", "<i4", 1, &puzzles, &e);
+        value_push(cells, value_int(4));
+        value_push(cells, value_int(2));
+        value_push(places, cells);
+        value_set(h.objective = value_map(), "places", places);
+
+        frame_begin(&f, FRAME_SAMPLE);
+        uint8_t *p = frame_tensor(&f, "image", DT_U1, 3, image_shape);
+        for (int i = 0; i < 32 * 32; i++)
+            memcpy(p + 3 * i, PINK, 3);
+        p = frame_tensor(&f, "input", DT_U1, 4, input);
+        for (int i = 0; i < 2 * puzzles * SIDE * SIDE; i++)
+            memcpy(p + 3 * i, MINT, 3);
+        memset(frame_tensor(&f, "target", DT_I4, 1, &puzzles), 0, (size_t)(4 * puzzles));
+        cr_assert_eq(frame_end(&f, &e), 0);
+        cr_assert_eq(frame_sample(&f, &in, &e), 0);
+
+        sheet *s = sheet_new(&h, NULL, &e);
+        cr_assert(s, "%s", e.msg);
+        cr_assert_eq(sheet_add(s, &in, &e), 0, "%s", e.msg);
+        int64_t pink = count(s, PINK), mint = count(s, MINT);
+        int scale = puzzles == 1 ? 2 : 1; /* as far as the board of 3 x 3 cells lets them */
+        cr_assert_eq(pink, 32 * 32 * scale * scale);
+        cr_assert_eq(mint, (puzzles == 1 ? 1 : 4) * 2 * 2 * SIDE * SIDE * scale * scale); /* given and solved */
+        cr_assert_eq(sheet_wanted(s, &drawn), puzzles == 1 ? 0 : 11);
+        cr_assert(puzzles == 1 || drawn == 9);
+        sheet_free(s);
+        frame_free(&f);
+        header_clear(&h);
+    }
+}
+
 Test(sheet, nothing_to_draw)
 {
     header h = {0};
