@@ -11,7 +11,12 @@ static double nice_step(double range, int ticks)
     return power * (f < 1.5 ? 1 : f < 3.5 ? 2 : f < 7.5 ? 5 : 10);
 }
 
-void axis_init(axis *a, double low, double high, double from, double to, int ticks, bool log, bool whole)
+static int no_axis(double low, double high, err *e)
+{
+    return err_set(e, ERR_INPUT, "no axis can be drawn from %.3g to %.3g", low, high);
+}
+
+int axis_init(axis *a, double low, double high, double from, double to, int ticks, bool log, bool whole, err *e)
 {
     *a = (axis){low, high, from, to, 0, log};
     if (log) {
@@ -23,7 +28,7 @@ void axis_init(axis *a, double low, double high, double from, double to, int tic
             a->low = pow(10, floor(log10(a->low) + 1e-9));
             a->high = pow(10, ceil(log10(a->high) - 1e-9));
         }
-        return;
+        return a->low > 0 && isfinite(a->high) ? 0 : no_axis(low, high, e);
     }
     if (high - low < 1e-9 * fmax(fabs(low), fabs(high)) || high == low) {
         double room = low != 0 ? fabs(low) * 0.1 : 1;
@@ -35,6 +40,8 @@ void axis_init(axis *a, double low, double high, double from, double to, int tic
         a->low = floor(a->low / a->step + 1e-9) * a->step;
         a->high = ceil(a->high / a->step - 1e-9) * a->step;
     }
+    /* Ticks are counted until they are beyond the end, which must come. */
+    return isfinite(a->high - a->low) && a->step > 0 && isfinite(a->step) ? 0 : no_axis(low, high, e);
 }
 
 double axis_at(const axis *a, double v)

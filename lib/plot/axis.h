@@ -2,6 +2,7 @@
 #ifndef PLOT_AXIS_H
 #define PLOT_AXIS_H
 
+#include "base/err.h"
 #include "plot/svg.h"
 
 typedef struct axis {
@@ -14,8 +15,9 @@ typedef struct axis {
 /*
  * Ticks at 1, 2 or 5 times a power of ten (Heckbert, "Nice numbers for graph labels", Graphics Gems 1990),
  * about `ticks` of them. With `whole` ends are widened to ticks. low <= high, finite; log: low > 0.
+ * ERR_INPUT: a double has no room for the axis or for its ticks.
  */
-void axis_init(axis *a, double low, double high, double from, double to, int ticks, bool log, bool whole);
+int axis_init(axis *a, double low, double high, double from, double to, int ticks, bool log, bool whole, err *e);
 double axis_at(const axis *a, double v);
 
 /* The i-th tick from 0; false: there is none. text: its number. */

@@ -269,7 +269,7 @@ static void draw_groups(const chart *c, svg *s, const axis *a, double y, double 
     }
 }
 
-static void draw_chart(const chart *c, svg *s, double *height)
+static int draw_chart(const chart *c, svg *s, double *height, err *e)
 {
     const font tick = {.size = 10.5, .fill = GREY, .anchor = 'm'}, foot = {.size = 11, .fill = GREY};
     const char *value = c->q->value ? c->q->value : "accuracy";
@@ -294,7 +294,8 @@ static void draw_chart(const chart *c, svg *s, double *height)
         }
     }
     left = MARGIN + fmin(left, s->w * 0.42) + 10;
-    axis_init(&a, low, high, left, s->w - MARGIN - 36, 6, false, false);
+    if (axis_init(&a, low, high, left, s->w - MARGIN - 36, 6, false, false, e))
+        return err_prefix(e, "%s", value);
     for (int t = 0; axis_tick(&a, t, &v, text); t++) {
         svg_line(s, axis_at(&a, v), y - 2, axis_at(&a, v), below - GROUP_GAP + 6, RULE, 1);
         svg_text(s, axis_at(&a, v), below - GROUP_GAP + 20, &tick, text);
@@ -312,6 +313,7 @@ static void draw_chart(const chart *c, svg *s, double *height)
         svg_text_within(s, left, y, s->w - MARGIN - left, &foot, (char *)note.p);
     buf_free(&note);
     *height = y + 14;
+    return 0;
 }
 
 static int draw(const plot_request *q, svg *s, double *height, err *e)
@@ -321,7 +323,7 @@ static int draw(const plot_request *q, svg *s, double *height, err *e)
     int rc = labels ? gather(&c, labels, e) : -1;
 
     if (rc == 0)
-        draw_chart(&c, s, height);
+        rc = draw_chart(&c, s, height, e);
     for (size_t i = 0; c.b && i < c.t.rows * MAX_SERIES; i++)
         free(c.b[i].v);
     free(c.b);

@@ -35,6 +35,7 @@ typedef struct panel {
     const char *title;
     double unit;
     bool zero;
+    bool not_positive; /* --log-scale: some values were left out */
 } panel;
 
 typedef struct curve {
@@ -130,8 +131,12 @@ static int add_line(chart *c, int file, const value *v, bool images, double *rat
         return 0;
     for (int i = 0; i < c->panels; i++) {
         double y = value_get_float(v, c->p[i].key, NAN) * c->p[i].unit;
-        if (!isfinite(y) || (c->q->log_scale && y <= 0))
+        if (!isfinite(y))
             continue;
+        if (c->q->log_scale && y <= 0) {
+            c->p[i].not_positive = true;
+            continue;
+        }
         if (add_point(&c->c[file * c->columns + i], x, y, e))
             return -1;
         c->end = x > c->end ? x : c->end;
@@ -183,13 +188,17 @@ static int smooth(curve *c, size_t n, err *e)
 static int drop_empty(chart *c, err *e)
 {
     int inputs = c->q->n_inputs, kept = 0, from = c->columns;
+    bool not_positive = false;
 
     for (int i = 0; i < from; i++) {
         size_t n = 0;
         for (int f = 0; f < inputs; f++)
             n += c->c[f * from + i].n;
+        if (n == 0 && c->q->panels && c->p[i].not_positive)
+            return err_set(e, ERR_INPUT, "no log has positive values of '%s', as --log-scale needs them", c->p[i].key);
         if (n == 0 && c->q->panels)
             return err_set(e, ERR_INPUT, "no log has values of '%s'", c->p[i].key);
+        not_positive |= c->p[i].not_positive;
         if (n == 0)
             continue;
         c->p[kept] = c->p[i];
@@ -200,6 +209,8 @@ static int drop_empty(chart *c, err *e)
         }
         kept++;
     }
+    if (kept == 0 && not_positive)
+        return err_set(e, ERR_INPUT, "nothing to draw: --log-scale needs positive values, and there are none");
     if (kept == 0)
         return err_set(e, ERR_INPUT, "nothing to draw: '%s' is no log of ssl-train", c->q->inputs[0]);
     c->panels = kept; /* the first so many of the columns */
@@ -234,7 +245,7 @@ static void draw_curve(svg *s, const axis *x, const axis *y, const curve *c, int
         look_point(s, file, axis_at(x, c->x[i]), axis_at(y, c->smooth ? c->smooth[i] : c->y[i]), 3, colour);
 }
 
-static void draw_panel(const chart *c, int i, svg *s, double x0, double y0, double w, double h)
+static int draw_panel(const chart *c, int i, svg *s, double x0, double y0, double w, double h, err *e)
 {
     const panel *p = &c->p[i];
     const font tick = {.size = 10.5, .fill = GREY, .anchor = 'e'}, below = {.size = 10.5, .fill = GREY, .anchor = 'm'};
@@ -254,8 +265,10 @@ static void draw_panel(const chart *c, int i, svg *s, double x0, double y0, doub
     if (p->zero && !log)
         low = fmin(low, 0);
     double left = x0 + LEFT, right = x0 + w, top = y0 + HEAD, foot = y0 + h - FOOT;
-    axis_init(&x, 0, c->end, left, right, w < 300 ? 4 : 6, false, false);
-    axis_init(&y, low, high, foot, top, 4, log, !log);
+    if (axis_init(&x, 0, c->end, left, right, w < 300 ? 4 : 6, false, false, e))
+        return err_prefix(e, "%s", c->q->x ? c->q->x : "step");
+    if (axis_init(&y, low, high, foot, top, 4, log, !log, e))
+        return err_prefix(e, "%s", p->key);
     if (y.low == y.high)
         y.high = y.low + 1;
     svg_text_within(s, x0, y0 + 13, w, &(font){.size = 12.5, .bold = true}, p->title ? p->title : p->key);
@@ -270,6 +283,7 @@ static void draw_panel(const chart *c, int i, svg *s, double x0, double y0, doub
     svg_line(s, left, foot, right, foot, GREY, 1);
     for (int f = 0; f < files; f++)
         draw_curve(s, &x, &y, &c->c[f * c->columns + i], f, files);
+    return 0;
 }
 
 /* Lines of samples and names; returns where what follows begins. */
@@ -296,7 +310,7 @@ static double legend(const chart *c, svg *s, double y)
     return y + 28;
 }
 
-static void draw_panels(const chart *c, svg *s, double *height)
+static int draw_panels(const chart *c, svg *s, double *height, err *e)
 {
     int n = c->panels, across = n <= 3 ? n : n == 4 ? 2 : 3, down = (n + across - 1) / across;
     double y = legend(c, s, plot_title(s, c->q->title, MARGIN));
@@ -304,10 +318,12 @@ static void draw_panels(const chart *c, svg *s, double *height)
     bool images = c->q->x && strcmp(c->q->x, "images") == 0;
 
     for (int i = 0; i < n; i++)
-        draw_panel(c, i, s, MARGIN + i % across * (w + GAP), y + i / across * (h + 10), w, h);
+        if (draw_panel(c, i, s, MARGIN + i % across * (w + GAP), y + i / across * (h + 10), w, h, e))
+            return -1;
     y += down * (h + 10);
     svg_text(s, s->w - MARGIN, y + 4, &(font){.size = 11, .fill = GREY, .anchor = 'e'}, images ? "images seen" : "training step");
     *height = y + 16;
+    return 0;
 }
 
 static int draw(const plot_request *q, svg *s, double *height, err *e)
@@ -333,8 +349,7 @@ static int draw(const plot_request *q, svg *s, double *height, err *e)
     for (int i = 0; q->smooth > 1 && i < q->n_inputs * c.columns; i++)
         if (c.c[i].n > FEW && strcmp(c.p[i % c.columns].key, "lr") != 0 && smooth(&c.c[i], (size_t)q->smooth, e))
             goto out;
-    draw_panels(&c, s, height);
-    rc = 0;
+    rc = draw_panels(&c, s, height, e);
 out:
     for (int i = 0; c.c && i < q->n_inputs * c.columns; i++) {
         free(c.c[i].x);

@@ -38,6 +38,20 @@ exits 3 'another log' 'echo "{\"a\": 1}" | ssl-plot curves'
 exits 3 'an empty one' 'ssl-plot curves /dev/null'
 exits 3 'a panel that no log has' 'ssl-plot curves rot.log --panels colour'
 exits 3 'a file that is not there' 'ssl-plot curves absent.log; test $? = 1 && exit 3'
+# Numbers that leave a double no room for ticks: these were counted for ever.
+loss() { printf '{"step": 1, "loss": %s}\n{"step": 2, "loss": %s}\n' "$1" "$2"; }
+for range in '1.7e308 0' '-1.7e308 1.7e308' '1.7e308 1.7e308' '5e-324 0' '5e-324 5e-324'; do
+    exits 3 "a loss of $range" "loss $range | timeout 20 ssl-plot curves >x.svg"
+    says '^ssl-plot: loss: no axis can be drawn from [^ ]* to [^ ]*$' "names it" "loss $range | timeout 20 ssl-plot curves >x.svg"
+done
+exits 3 'steps too close' 'printf "{\"step\": 5e-324, \"loss\": 1}\n" | timeout 20 ssl-plot curves >x.svg'
+ok 'far apart' 'loss 1e306 -1e306 | ssl-plot curves >far.svg'
+ok 'far apart by powers of ten' 'loss 1e308 1e-308 | ssl-plot curves --log-scale >far.svg'
+exits 3 'too far for that' 'loss 1.7e308 1.7e308 | ssl-plot curves --log-scale >x.svg'
+exits 3 'no logarithm of 0' 'loss 0 0 | ssl-plot curves --log-scale >x.svg'
+says 'needs positive values' 'says so' 'loss 0 -1 | ssl-plot curves --log-scale >x.svg'
+says "positive values of 'loss'" 'of a panel too' 'loss 0 0 | ssl-plot curves --log-scale --panels loss >x.svg'
+ok 'some are left out' 'loss 0 2 | ssl-plot curves --log-scale >x.svg'
 
 # ---- bars
 ok 'tables' 'ssl-load photos --size 16 >i.ssl && ssl-embed -q -m rot.model <i.ssl >e.ssl && ssl-embed -q -m pixels <i.ssl >p.ssl &&
@@ -58,6 +72,10 @@ ok 'sorted' 'ssl-plot bars many.tsv --sort --where seed=1 --group pretraining >s
 exits 3 'no such column' 'ssl-plot bars many.tsv --value size'
 exits 3 'no such row' 'ssl-plot bars many.tsv --where seed=9'
 exits 3 'no table' 'ssl-plot bars rot.log'
+for range in '1.7e308 -1e308' '5e-324 5e-324'; do
+    exits 3 "bars of $range" "printf 'method\taccuracy\na\t%s\nb\t%s\n' $range | timeout 20 ssl-plot bars >x.svg"
+    says '^ssl-plot: accuracy: no axis can be drawn' "names them" "printf 'method\taccuracy\na\t%s\nb\t%s\n' $range | timeout 20 ssl-plot bars >x.svg"
+done
 exits 3 'a ragged line' "printf 'a\taccuracy\n1\n' | ssl-plot bars"
 says 'line 2.*fewer cells' 'is named' "printf 'a\taccuracy\n1\n' | ssl-plot bars"
 exits 3 'no number' "printf 'a\taccuracy\nx\ty\n' | ssl-plot bars"
