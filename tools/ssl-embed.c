@@ -53,17 +53,50 @@ static int build(run *r, bool heads, err *e)
     return network_build(&r->net, &r->arch, heads ? &r->obj : NULL, NULL, (int)o.threads, e);
 }
 
-static int unknown_layer(const run *r, const char *name, err *e)
+/* Whether the model has tensors for all that was built. */
+static int check_tensors(const run *r, err *e)
+{
+    for (int i = 0; i < graph_param_count(r->net.g); i++) {
+        const param_info *p = graph_param(r->net.g, i);
+        if (!model_need(&r->m, p->name, DT_F4, p->ndim, p->shape, e))
+            return err_prefix(e, "model '%s'", o.model);
+    }
+    return 0;
+}
+
+/*
+ * With heads where they can be had: a decoder may not fit another size of the images, and then the encoder's layers
+ * are all there is. *why says what was in the way; its kind is ERR_NONE where nothing was.
+ */
+static int build_most(run *r, err *why, err *e)
+{
+    *why = (err){0};
+    return build(r, true, why) || check_tensors(r, why) ? build(r, false, e) : 0;
+}
+
+/* A head that compares the inputs of an example with each other says nothing of one image. */
+static bool sees_one(const run *r, node x)
+{
+    return graph_rows(r->net.g, x, 1 << 20) == 1 << 20;
+}
+
+static int unknown_layer(const run *r, const char *name, const err *why, err *e)
 {
     const char *names[512];
-    int n = graph_named_count(r->net.g) < 512 ? graph_named_count(r->net.g) : 512;
+    int n = 0;
     node x;
 
-    for (int i = 0; i < n; i++)
-        names[i] = graph_named(r->net.g, i, &x);
+    for (int i = 0; i < graph_named_count(r->net.g) && n < 512; i++) {
+        names[n] = graph_named(r->net.g, i, &x);
+        n += sees_one(r, x);
+    }
     const char *near = opt_nearest(name, names, n);
     if (near)
         return err_set(e, ERR_USAGE, "the model has no layer '%s'; did you mean '%s'?", name, near);
+    if (why->kind != ERR_NONE) { /* it may be a layer of the heads */
+        *e = *why;
+        return -1;
+    }
     return err_set(e, ERR_USAGE, "the model has no layer '%s'; --list-layers names them", name);
 }
 
@@ -106,6 +139,7 @@ static int choose_layers(run *r, err *e)
 {
     const char *list = o.layer;
     char name[256];
+    err why = {0};
 
     if (build(r, false, e))
         return -1;
@@ -113,15 +147,15 @@ static int choose_layers(run *r, err *e)
         take(r, r->net.at.features);
         return 0;
     }
-    if (!has_layers(r) && r->m.h.objective && build(r, true, e))
+    if (!has_layers(r) && r->m.h.objective && build_most(r, &why, e))
         return -1;
     while (next_name(&list, name)) {
         node x = graph_find(r->net.g, name);
         if (x < 0)
-            return unknown_layer(r, name, e);
+            return unknown_layer(r, name, &why, e);
         if (r->layers == MAX_LAYERS)
             return err_set(e, ERR_USAGE, "more than %d layers", MAX_LAYERS);
-        if (graph_rows(r->net.g, x, 1 << 20) != 1 << 20)
+        if (!sees_one(r, x))
             return err_set(e, ERR_USAGE, "layer '%s' sees several inputs of an example at once, so it says nothing of one image", name);
         take(r, x);
     }
@@ -172,8 +206,12 @@ static int compile(run *r, err *e)
 
 static int list_layers(run *r, err *e)
 {
-    if (open_model(r, e) || build(r, r->m.h.objective != NULL, e))
+    err why = {0};
+
+    if (open_model(r, e) || (r->m.h.objective ? build_most(r, &why, e) : build(r, false, e)))
         return -1;
+    if (why.kind != ERR_NONE)
+        tool_note(r->t, "the encoder's layers alone: %s", why.msg);
     FILE *f = fdopen(dup(r->t->out_fd), "w");
     if (!f)
         return err_sys(e, "cannot write the output");
@@ -181,6 +219,8 @@ static int list_layers(run *r, err *e)
         int C, H, W;
         node x;
         const char *name = graph_named(r->net.g, i, &x);
+        if (!sees_one(r, x))
+            continue;
         graph_shape(r->net.g, x, &C, &H, &W);
         if (H > 0)
             fprintf(f, "%s\t%d x %d x %d\n", name, C, H, W);

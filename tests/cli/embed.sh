@@ -34,6 +34,30 @@ layer head 4
 exits 2 "no such layer" "ssl-embed -m m --layer layer9 <im.ssl"
 says "no layer 'layer9'; did you mean 'layer1'" "a near one is named" "ssl-embed -m m --layer layer9 <im.ssl"
 
+# What is listed can be read: not the head of a puzzle, nor an answer in a size that has none.
+ok "a model of puzzles" "ssl-load $FASHION --gray --limit 20 --size 48 | ssl-pretext jigsaw:10 |
+    ssl-train -q --encoder convnet --width 4 --set hidden=8 --batch 10 -o j.model"
+ok "one of answers" "ssl-load $FASHION --gray --limit 20 --size 32 | ssl-pretext inpaint |
+    ssl-train -q --encoder convnet --width 4 --set width=4 --batch 10 -o a.model"
+ok "and one of colours" "ssl-load $FASHION --limit 20 --size 32 | ssl-pretext colorize:gray=0 |
+    ssl-train -q --encoder convnet --width 4 --set width=4 --batch 10 -o c.model"
+for list in "j.model" "a.model" "a.model --size 30" "c.model" "c.model --size 30"; do
+    ok "all layers that are listed, $list" "ssl-embed -q -m $list --list-layers | cut -f 1 >names && grep -q layer2 names &&
+        ssl-embed -q -m $list --layer \$(paste -s -d , names) <im.ssl | ssl-show --check"
+done
+exits 1 "no head of a puzzle" "ssl-embed -m j.model --list-layers | grep head"
+says "sees several inputs" "which is refused" "ssl-embed -m j.model --layer head <im.ssl"
+exits 2 "nor is it suggested" "ssl-embed -m j.model --layer heed <im.ssl"
+says "no layer 'heed'; --list-layers names them" "by name" "ssl-embed -m j.model --layer heed <im.ssl"
+prints '^answer' "an answer" "ssl-embed -m a.model --list-layers"
+says "^ssl-embed: the encoder's layers alone: .*tensor 'decoder" "a decoder for another size" "ssl-embed -m a.model --list-layers --size 30"
+says "^ssl-embed: the encoder's layers alone: .*30 x 30 is no whole size" "or for none" "ssl-embed -m c.model --list-layers --size 30"
+for m in a c; do
+    exits 1 "so its answer is not listed, $m" "ssl-embed -q -m $m.model --list-layers --size 30 | grep answer"
+    says "no layer 'layr2'; did you mean 'layer2'" "a near one is named, $m" "ssl-embed -m $m.model --size 30 --layer layr2 <im.ssl"
+    says "30 x 30 is no whole size|tensor 'decoder" "what is in the way of an answer, $m" "ssl-embed -m $m.model --size 30 --layer answer <im.ssl"
+done
+
 # Sizes: the model's own untouched; others by the short side, cropped at the centre.
 ok "larger images" "ssl-load $FASHION --gray --limit 5 --size 56 | ssl-embed -m m | ssl-show --check"
 ok "a tall image" "mkdir -p d && { printf 'P5\n28 84\n255\n'; head -c 784 /dev/zero; head -c 784 /dev/zero | tr '\0' 'z'; head -c 784 /dev/zero; } >d/a.pgm"
