@@ -327,6 +327,16 @@ node graph_pixel_shuffle(graph *g, node x, int r)
     return y;
 }
 
+node graph_crop(graph *g, node x, int h, int w)
+{
+    if (!known(g, x))
+        return -1;
+    const vertex *in = &g->vertices[x];
+    if (h < 1 || w < 1 || h > in->H || w > in->W)
+        return fail(g, "%d x %d cannot be cropped to %d x %d", in->H, in->W, h, w);
+    return h == in->H && w == in->W ? x : add_vertex(g, &layer_crop, x, -1, in->C, h, w);
+}
+
 void graph_name(graph *g, node x, const char *name)
 {
     if (!known(g, x))

@@ -50,6 +50,8 @@ node graph_flatten(graph *g, node x);
 node graph_concat_rows(graph *g, node x, int P);
 /* (N, C r^2, H, W) -> (N, C, r H, r W): each r^2 channels become r x r pixels; (N, C r^2) -> (N, C, r, r). */
 node graph_pixel_shuffle(graph *g, node x, int r);
+/* (N, C, H, W) -> (N, C, h, w): the upper left; x itself where that is all of it. */
+node graph_crop(graph *g, node x, int h, int w);
 
 /* Why a build call returned -1: the first failure's message, "" when there was none. */
 const char *graph_build_error(const graph *g);

@@ -136,7 +136,7 @@ struct graph {
 #define NORM_EPS 1e-5 /* added to the variance by batch normalisation */
 
 extern const layer layer_input, layer_conv2d, layer_batchnorm, layer_relu, layer_add, layer_maxpool, layer_global_avgpool,
-    layer_linear, layer_flatten, layer_concat_rows, layer_pixel_shuffle;
+    layer_linear, layer_flatten, layer_concat_rows, layer_pixel_shuffle, layer_crop;
 
 /* From plan: the kernel and the work of an operation's pass, for reports. */
 void op_report(graph *g, op *o, int pass, const char *kernel, double gflop);

@@ -475,6 +475,33 @@ Test(pixel_shuffle, channels_become_pixels)
     graph_free(g);
 }
 
+/* Of one block of channels and of several, with a part of one; next to another reader of the same map. */
+Test_each_cpu(crop, agrees_with_the_reference)
+{
+    static const struct { int C, H, W, h, w; } shapes[] = {{3, 3, 2, 2, 2}, {17, 4, 5, 4, 3}, {33, 5, 5, 1, 5}, {16, 6, 6, 5, 1}};
+
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int use = 0; use < 2; use++) {
+            graph *g = begin(1);
+            node x = graph_input(g, shapes[i].C, shapes[i].H, shapes[i].W);
+            graph_want_input_grad(g, x);
+            node r = graph_relu(g, graph_conv2d(g, "a", x, shapes[i].C, 3, 1, 1, true));
+            graph_output(g, graph_crop(g, r, shapes[i].h, shapes[i].w));
+            node y = graph_crop(g, graph_conv2d(g, "b", r, 5, 3, 1, 1, true), shapes[i].h, shapes[i].w);
+            graph_output(g, use ? graph_batchnorm(g, "n", y) : y);
+            compile(g, use ? GRAPH_TRAIN : GRAPH_INFER, 6);
+            compare(g, 6, GRAPH_MODE_TRAIN, "crop");
+            compare(g, 5, GRAPH_MODE_TRAIN, "crop");
+            graph_free(g);
+        }
+    graph *g = begin(1);
+    node x = graph_input(g, 3, 4, 4);
+    cr_assert_eq(graph_crop(g, x, 4, 4), x); /* nothing is to be done */
+    cr_assert_eq(graph_crop(g, x, 5, 4), -1);
+    cr_assert_eq(graph_crop(g, x, 4, 0), -1);
+    graph_free(g);
+}
+
 /* The reference's own backward pass against central differences of its forward pass. */
 Test(reference, agrees_with_finite_differences)
 {
@@ -484,7 +511,7 @@ Test(reference, agrees_with_finite_differences)
     node y = graph_relu(g, graph_batchnorm(g, "b1", graph_conv2d(g, "c1", x, 4, 3, 2, 1, true)));
     y = graph_maxpool(g, graph_add(g, y, graph_batchnorm_plain(g, "b2", graph_conv2d(g, "c2", y, 4, 1, 1, 0, false))), 2, 1, 0);
     y = graph_add(g, graph_flatten(g, y), graph_flatten(g, y));
-    y = graph_flatten(g, graph_pixel_shuffle(g, graph_pixel_shuffle(g, graph_linear(g, "up", y, 16, true), 2), 2));
+    y = graph_flatten(g, graph_crop(g, graph_pixel_shuffle(g, graph_pixel_shuffle(g, graph_linear(g, "up", y, 16, true), 2), 2), 3, 2));
     y = graph_concat_rows(g, graph_linear(g, "fc", y, 5, true), 2);
     graph_output(g, y);
     compile(g, GRAPH_TRAIN, 4);

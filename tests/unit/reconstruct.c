@@ -1,5 +1,6 @@
 /* Reconstruct: its losses against their formulas, its gradients against finite differences, its decoder's shapes. */
 #include "nn/network.h"
+#include "nn/vertices.h"
 
 #include "base/lab.h"
 #include "base/rng.h"
@@ -252,6 +253,8 @@ Test(reconstruct, sizes)
     static const struct { const char *encoder; int side, up, down, answer; } sizes[] = {
         {"resnet10", 32, 1, 1, 32}, {"resnet10", 32, 1, 4, 8}, {"resnet10", 8, 4, 1, 32}, {"resnet10", 28, 1, 1, 28},
         {"convnet", 32, 1, 1, 32}, {"resnet18", 176, 1, 4, 44}, {"resnet18", 96, 1, 1, 96}, {"resnet10", 30, 2, 1, 60},
+        {"resnet10", 33, 1, 1, 33}, {"resnet10", 50, 1, 1, 50}, {"resnet10", 36, 1, 4, 9}, {"resnet10", 22, 2, 1, 44},
+        {"convnet", 9, 1, 1, 9}, {"resnet10", 1, 4, 1, 4},
     };
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -268,6 +271,9 @@ Test(reconstruct, sizes)
         cr_assert_eq(network_build(&n, &a, &o, NULL, 1, &e), 0, "%zu: %s", i, e.msg);
         graph_shape(n.g, graph_find(n.g, "answer"), &c, &h, &w);
         cr_assert(c == C && h == sizes[i].answer && w == sizes[i].answer, "%zu: %d x %d x %d", i, c, h, w);
+        /* Whatever the size, it is made of the last map, so that no layer stays untrained. */
+        node last = graph_find(n.g, strcmp(sizes[i].encoder, "convnet") ? "layer4" : "layer3"), first = n.at.features + 1;
+        cr_assert_eq(graph_vertex(n.g, first).in[0], last, "%zu", i);
         network_clear(&n);
         objective_clear(&o);
         value_free(v);

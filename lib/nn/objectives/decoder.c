@@ -14,18 +14,26 @@ static node conv_bn_relu(graph *g, int i, node x, int K, int kernel)
     return graph_relu(g, graph_batchnorm(g, name, x));
 }
 
-/* A whole factor by which a map of x must grow to be H x W; 0: none does. */
-static int growth(const graph *g, node x, int H, int W)
+/*
+ * By how much a map of x must grow to cover the answer: by what the encoder's layers, each of which halves sides or
+ * keeps them, made it smaller, times the answer's scale. Halves are rounded up, so of odd sizes it covers more.
+ * 0: no whole factor.
+ */
+static int growth(const graph *g, node input, node x, int H)
 {
-    int C, h, w;
+    int C, h, w, inH, inW, stride = 1;
 
+    graph_shape(g, input, &C, &inH, &inW);
     graph_shape(g, x, &C, &h, &w);
-    return h > 0 && w > 0 && H % h == 0 && W % w == 0 && H / h == W / w ? H / h : 0;
+    while (stride < inH && ((inH + stride - 1) / stride > h || (inW + stride - 1) / stride > w))
+        stride *= 2;
+    bool halved = (inH + stride - 1) / stride == h && (inW + stride - 1) / stride == w;
+    return halved && stride * H % inH == 0 ? stride * H / inH : 0;
 }
 
 /*
- * The last of the encoder's named maps, but for `skip`. It has to grow to H x W by a whole factor: were an earlier one
- * taken instead, those behind it would keep their random weights, and nobody would know.
+ * The last of the encoder's named maps, but for `skip`. Never an earlier one where that one does not fit: the layers
+ * behind it would keep their random weights, and nobody would know.
  */
 static node source(const graph *g, const objective_nodes *at, const decoder_options *o, err *e)
 {
@@ -41,16 +49,7 @@ static node source(const graph *g, const objective_nodes *at, const decoder_opti
     }
     if (n <= o->skip)
         return err_set(e, ERR_USAGE, "the encoder has %d maps to decode from, so 'skip' cannot be %d", n, o->skip);
-    n -= o->skip;
-    if (growth(g, maps[n - 1], o->H, o->W))
-        return maps[n - 1];
-    for (int more = 1; more < n; more++)
-        if (growth(g, maps[n - 1 - more], o->H, o->W))
-            return err_set(e, ERR_INPUT, "an answer of %d x %d is no whole multiple of the encoder's last map; take another "
-                           "size (a multiple of 8 or 16), or decode from an earlier map, which leaves the later ones "
-                           "untrained (--set skip=%d)", o->W, o->H, o->skip + more);
-    return err_set(e, ERR_INPUT, "an answer of %d x %d is a whole multiple of none of the encoder's maps; take another size "
-                   "(a multiple of 8 or 16)", o->W, o->H);
+    return maps[n - 1 - o->skip];
 }
 
 /* Everything through a few units, as the fully connected layers of Context Encoders: then back to `width` maps. */
@@ -79,7 +78,7 @@ static int smallest_factor(int n)
 /*
  * A 3x3 convolution, and for each prime factor f of the growth a 3x3 convolution
  * to f^2 times the channels, which become f x f pixels; at last a 3x3
- * convolution to the answer. Normalisation and ReLU after each but the last,
+ * convolution to the answer, whose size may be a little less. Normalisation and ReLU after each but the last,
  * after which there is normalisation alone, or nothing.
  */
 static node subpixel(graph *g, const objective_nodes *at, const decoder_options *o, err *e)
@@ -89,7 +88,10 @@ static node subpixel(graph *g, const objective_nodes *at, const decoder_options 
 
     if (x < 0)
         return -1;
-    int left = growth(g, x, o->H, o->W);
+    int left = growth(g, at->input, x, o->H);
+    if (left < 1)
+        return err_set(e, ERR_INPUT, "the encoder's map does not grow to an answer of %d x %d by a whole factor; take an earlier "
+                       "or a later one (--set skip=%d)", o->W, o->H, o->skip ? o->skip - 1 : o->skip + 1);
     if (o->bottleneck)
         x = squeeze(g, x, o, e);
     else
@@ -98,7 +100,7 @@ static node subpixel(graph *g, const objective_nodes *at, const decoder_options 
         f = smallest_factor(left);
         x = graph_pixel_shuffle(g, conv_bn_relu(g, i++, x, o->width * f * f, 3), f);
     }
-    x = graph_conv2d(g, "decoder.out", x, o->C, 3, 1, 1, !o->bounded);
+    x = graph_crop(g, graph_conv2d(g, "decoder.out", x, o->C, 3, 1, 1, !o->bounded), o->H, o->W);
     if (o->bounded)
         x = graph_batchnorm(g, "decoder.bn_out", x);
     if (x < 0 && e->kind == ERR_NONE)
