@@ -26,8 +26,12 @@ rotation.PRETEXT = rotate
 
 # Jigsaw puzzles: Noroozi and Favaro, "Unsupervised learning of visual representations by solving jigsaw
 # puzzles", ECCV 2016. Images are enlarged to 48 pixels, so that patches have 12 (10 or 8, of 32 pixels, show
-# too little), and there are 100 permutations instead of 1000.
+# too little), and there are 100 permutations instead of 1000. Puzzles of whole images are soon solved, and what is
+# learnt after that serves puzzles alone: on held-out training images 42.4 % after 115,000 images (90 % solved), 40.1
+# after 600,000 (98 %), one seed each. Of random crops in changing colours 42.9 after 115,000 images (38 % solved; one
+# seed), 44.2 and 44.7 after 240,000 (44 and 49 %).
 jigsaw.SIZE    = 48
+jigsaw.AUGMENT = crop:$(size),scale=0.35-1 flip jitter:0.4,0.4,0.4,0.1,p=0.8
 jigsaw.PRETEXT = jigsaw:permutations=100
 jigsaw.TRAIN   = --lr 0.1
 jigsaw.EPOCHS  = 12
