@@ -17,6 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Length of an embedding: sums of the squares of a million of them are still floats. */
+#define LARGEST 1e15
+
 static const char *method = "kmeans", *start = "kmeans++", *previous, *report;
 static int64_t clusters, iterations, pca, heads = 1, seed = -1, threads;
 static bool whiten, l2;
@@ -139,9 +142,13 @@ static int add(run *r, const sample *s, err *e)
     item *to = &r->items[r->n];
     float *x = r->x + r->n * r->dim;
     memcpy(x, t->data, t->bytes);
+    double square = 0;
     for (size_t d = 0; d < r->dim; d++)
-        if (!isfinite(x[d]))
-            return err_set(e, ERR_INPUT, "the embedding is not finite (NaN or infinity)");
+        square += (double)x[d] * x[d];
+    if (!isfinite(square))
+        return err_set(e, ERR_INPUT, "the embedding is not finite (NaN or infinity)");
+    if (square > LARGEST * LARGEST)
+        return err_set(e, ERR_INPUT, "the embedding is %.3g long; squares beyond those of %g have no room in float32", sqrt(square), LARGEST);
     if (class_of(r, s, &to->class, e))
         return -1;
     to->before = before ? before[0] : -1;

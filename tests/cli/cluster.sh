@@ -51,6 +51,14 @@ says 'warning: head 0: the columns are off by' "too few iterations are said" "ss
 # What is wrong.
 exits 3 "more clusters than samples" "ssl-cluster -k 49 <e.emb"
 says '49 clusters of 48 samples' "are counted" "ssl-cluster -k 49 <e.emb >s.cl"
+if /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
+    ok "numbers whose squares are no floats" "/usr/bin/python3 -c 'import numpy; numpy.save(\"big.npy\", (numpy.random.default_rng(1).normal(size=(200, 8)) * 1e20).astype(\"<f4\"))' &&
+        ssl-convert big.npy >big.emb"
+    exits 3 "are refused" "ssl-cluster -k 5 <big.emb"
+    says 'no room in float32' "and why" "ssl-cluster -k 5 --pca 4 --whiten --l2 <big.emb"
+else
+    skip "large numbers" "no numpy"
+fi
 exits 3 "images" "ssl-load photos --size 8 | ssl-cluster -k 3"
 exits 3 "nothing" "ssl-cluster </dev/null"
 exits 3 "truncated" "head -c 20000 e.emb | ssl-cluster -k 3"
