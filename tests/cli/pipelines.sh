@@ -60,6 +60,9 @@ if [ -e "${real%% *}" ]; then
 
     ok "a budget of time" "$exp table BUDGET=5s CALIBRATION=2 SYSTEMS='rotation deepcluster' ROUNDS=1 && cat out/rotation.*.speed | grep -q '^rate.rotation := [1-9]'"
     ok "its calibration is kept" "files 'speed$' >1; $exp table BUDGET=20s CALIBRATION=2 SYSTEMS='rotation' -n; files 'speed$' | cmp 1 -"
+    says "no system 'simcrl'" "an unknown system" "$exp table BUDGET=3steps SYSTEMS=simcrl -n"
+    says "no system 'nosuch'" "one by itself" "$exp nosuch -n"
+    says "give SEEDS" "no seeds" "$exp rotation-cifar10 SEEDS= -n"
     exits 2 "a failure" "$exp table BUDGET=3steps SYSTEMS=rotation TRAIN='--lr -1'"
     exits 2 "a failure in the middle" "head -c 100000 train.ssl >short.ssl; $exp table BUDGET=90steps SYSTEMS=rotation NAME=broken DATA='short.ssl test.ssl'"
     ok "leaves nothing that looks whole" "! ls results/broken*"
