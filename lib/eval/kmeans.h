@@ -41,7 +41,10 @@ typedef struct kmeans_result {
     int splits; /* empty clusters that were seeded anew, over all iterations */
 } kmeans_result;
 
-/* x [n][dim], finite. centroids [clusters][dim] and assignment [n] are written. 0 or -1. */
+/*
+ * x [n][dim], finite, no row longer than 1e15: sums of squares are floats. centroids [clusters][dim] and
+ * assignment [n] are written. 0 or -1.
+ */
 int kmeans_run(const float *x, size_t n, size_t dim, const kmeans_options *o, float *centroids, int32_t *assignment,
                kmeans_result *r, err *e);
 

@@ -111,6 +111,11 @@ same p.model q.model "previews change nothing"
 exits 2 "classes are no pictures" "$small --preview sheets -o r.model <ex.ssl"
 exits 1 "a folder that cannot be" "$small --preview ex.ssl/sheets -o r.model <inpaint.ssl"
 says "cannot create 'ex.ssl/step-0000000.png" "a file in its place, before the training" "$small --preview ex.ssl -o r.model <inpaint.ssl"
+says "warning: no previews from step [123] on: cannot create 'gone/step" "a folder that goes away is not worth the training" \
+    "{ head -c 60000 inpaint.ssl; until [ -d gone ]; do sleep 0.1; done; sleep 0.5; rm -r gone; tail -c +60001 inpaint.ssl; } |
+    ssl-train --encoder convnet --width 4 --batch 32 --preview gone --preview-every 1 -o gone.model"
+same gone.model q.model "which goes on"
+
 # An input that holds less than its header said: after the last step there is a line and a sheet all the same.
 ok "images, one of them damaged" "ssl-load $FASHION --split train --limit 40 | ssl-convert -o some/ &&
     echo no image >\"\$(find some -type f | sort | head -n 1)\""
