@@ -20,7 +20,7 @@
 /* Length of an embedding: sums of the squares of a million of them are still floats. */
 #define LARGEST 1e15
 
-static const char *method = "kmeans", *start = "kmeans++", *previous, *report;
+static const char *method = "kmeans", *start, *previous, *report;
 static int64_t clusters, iterations, pca, heads = 1, seed = -1, threads;
 static bool whiten, l2;
 static double lambda = NAN, tolerance = NAN;
@@ -75,7 +75,7 @@ typedef struct run {
     tool *t;
     reader *in;
     header h;
-    name_set classes;
+    name_set classes, keys;
     assignments before;
     size_t n, cap, dim;
     item *items;
@@ -124,6 +124,20 @@ static int class_of(run *r, const sample *s, int32_t *class, err *e)
     return *class < 0 ? -1 : 0;
 }
 
+/* By which others will look the cluster up: so there is one, and one of a kind. */
+static int check_key(run *r, const sample *s, err *e)
+{
+    const field *key = sample_find(s, "key");
+    int known = r->keys.n;
+
+    if (!key || key->type != FIELD_STR)
+        return err_set(e, ERR_INPUT, "no key, by which its cluster could be found");
+    int at = names_number(&r->keys, key->str.p, key->str.n, e);
+    if (at < 0)
+        return -1;
+    return at < known ? err_set(e, ERR_INPUT, "the key has come before") : 0;
+}
+
 static int add(run *r, const sample *s, err *e)
 {
     const tensor *t = sample_tensor(s, "embedding", DT_F4, 1, e);
@@ -133,6 +147,8 @@ static int add(run *r, const sample *s, err *e)
         return -1;
     if (sample_int(s, "epoch", 0) > 0)
         return err_set(e, ERR_INPUT, "a second epoch; each image is taken once");
+    if (check_key(r, s, e))
+        return -1;
     if (r->n == 0 && t->shape[0] > 0 && t->shape[0] < 1 << 24)
         r->dim = (size_t)t->shape[0];
     if (r->dim == 0 || t->shape[0] != (int64_t)r->dim)
@@ -211,7 +227,8 @@ static int prepare(run *r, err *e)
     }
     if (l2)
         pca_normalise(r->x, r->n, r->dim);
-    return 0;
+    /* Distances are differences of squares: far from the origin float32 would have no digits left for them. */
+    return pca > 0 || whiten ? 0 : pca_centre(r->x, r->n, r->dim, e);
 }
 
 static int by_kmeans(run *r, err *e)
@@ -508,6 +525,7 @@ static void tear_down(run *r)
     free(r->x);
     free(r->cluster);
     names_clear(&r->classes);
+    names_clear(&r->keys);
     assignments_clear(&r->before);
     header_clear(&r->h);
     reader_free(r->in);
@@ -519,10 +537,12 @@ static int check(const tool *t, err *e)
 
     if (!sinkhorn && strcmp(method, "kmeans") != 0)
         return err_set(e, ERR_USAGE, "unknown method '%s'; it may be kmeans or sinkhorn", method);
-    if (strcmp(start, "kmeans++") != 0 && strcmp(start, "random") != 0)
+    if (start && strcmp(start, "kmeans++") != 0 && strcmp(start, "random") != 0)
         return err_set(e, ERR_USAGE, "--init takes kmeans++ or random, not '%s'", start);
     if (sinkhorn && (pca || whiten || l2))
         return err_set(e, ERR_USAGE, "--pca, --whiten and --l2 are for kmeans: sinkhorn takes logits");
+    if (sinkhorn && start)
+        return err_set(e, ERR_USAGE, "--init is for kmeans: sinkhorn has no random start");
     if (!sinkhorn && (heads > 1 || !isnan(lambda) || !isnan(tolerance)))
         return err_set(e, ERR_USAGE, "--heads, --lambda and --tolerance are for --method sinkhorn");
     if (!t->dry_run && isatty(t->out_fd))
@@ -539,6 +559,7 @@ static int run_cluster(tool *t, err *e)
         return rc;
     if (!threads)
         threads = pool_cpus();
+    start = start ? start : "kmeans++";
     iterations = iterations ? iterations : is_sinkhorn() ? 1000 : 20;
     lambda = isnan(lambda) ? 10 : lambda;
     tolerance = isnan(tolerance) ? 0.01 : tolerance;

@@ -7,14 +7,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LOOK = 32 }; /* reflections between two looks at what is left */
+
+/* The Frobenius norm of what is behind the first k rows and columns. */
+static double norm_from(const double *a, size_t n, size_t k)
+{
+    double sum = 0;
+
+    for (size_t i = k; i < n; i++)
+        sum += panel_dot(a + i * n + k, a + i * n + k, n - k);
+    return sqrt(sum);
+}
+
 /*
  * Householder's reduction to a tridiagonal matrix: diagonal d, off-diagonal
  * off[0..n-2]. Row k of a keeps its reflection's vector right of the diagonal,
- * beta[k] = 2 / v.v (0: no reflection).
+ * beta[k] = 2 / v.v (0: no reflection). d, off and beta are zeros beforehand.
+ *
+ * Of a matrix of low rank (more columns than rows were measured) soon only
+ * rounding is left, which is taken for the zero that it stands for.
  */
 static void tridiagonalise(double *a, size_t n, double *d, double *off, double *beta, double *p)
 {
+    double least = (double)n * DBL_EPSILON * norm_from(a, n, 0);
+
     for (size_t k = 0; k < n; k++) {
+        if (k % LOOK == 0 && norm_from(a, n, k) <= least) {
+            if (k > 0)
+                off[k - 1] = 0;
+            return;
+        }
         double *v = a + k * n;
         size_t m = n - k - 1;
         d[k] = v[k];
@@ -69,13 +91,22 @@ static void rotate(double *x, double *y, size_t n, double c, double s)
     }
 }
 
-/* Implicit QL with Wilkinson's shift; the rotations are applied to the rows of q, unless it is NULL. */
+/*
+ * Implicit QL with Wilkinson's shift; the rotations are applied to the rows of
+ * q, unless it is NULL. An off-diagonal counts as zero when it is beside the
+ * whole matrix: among values that are rounding themselves, waiting until it is
+ * beside its neighbours can take for ever.
+ */
 static void ql(double *d, double *e, size_t n, double *q)
 {
+    double largest = 0;
+
+    for (size_t i = 0; i < n; i++)
+        largest = fmax(largest, fabs(d[i]) + fabs(e[i]));
     for (size_t l = 0; l < n; l++)
         for (int round = 0; round < 64; round++) {
             size_t m = l;
-            while (m < n - 1 && fabs(e[m]) > DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])))
+            while (m < n - 1 && fabs(e[m]) > DBL_EPSILON * largest)
                 m++;
             if (m == l)
                 break;
@@ -149,6 +180,7 @@ int eigen_values(double *a, size_t n, double *value, err *e)
 
     if (!off)
         return err_nomem(e);
+    memset(value, 0, n * sizeof *value);
     tridiagonalise(a, n, value, off, off + n, off + 2 * n);
     off[n - 1] = 0;
     ql(value, off, n, NULL);

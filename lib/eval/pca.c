@@ -23,9 +23,12 @@ typedef struct moments {
     scratch *of;    /* a worker's */
 } moments;
 
-static void centre(float *x, size_t n, size_t dim, double *mean)
+int pca_centre(float *x, size_t n, size_t dim, err *e)
 {
-    memset(mean, 0, dim * sizeof *mean);
+    double *mean = calloc(dim, sizeof *mean);
+
+    if (!mean)
+        return err_nomem(e);
     for (size_t i = 0; i < n; i++)
         for (size_t d = 0; d < dim; d++)
             mean[d] += x[i * dim + d];
@@ -34,6 +37,8 @@ static void centre(float *x, size_t n, size_t dim, double *mean)
     for (size_t i = 0; i < n; i++)
         for (size_t d = 0; d < dim; d++)
             x[i * dim + d] = (float)(x[i * dim + d] - mean[d]);
+    free(mean);
+    return 0;
 }
 
 /* Sixteen columns of the second moments. */
@@ -153,8 +158,7 @@ int pca_project(float *x, size_t n, size_t dim, size_t k, bool whiten, int threa
         goto out;
     }
     memset(x + n * dim, 0, PCA_PADDING * sizeof *x);
-    centre(x, n, dim, value);
-    if (second_moments(&m, threads, e) || eigen_symmetric(m.s, dim, value, e))
+    if (pca_centre(x, n, dim, e) || second_moments(&m, threads, e) || eigen_symmetric(m.s, dim, value, e))
         goto out;
     b = pack(m.s, value, dim, k, whiten);
     rc = b ? project(x, n, dim, k, b, e) : err_nomem(e);

@@ -17,6 +17,9 @@
  */
 int pca_project(float *x, size_t n, size_t dim, size_t k, bool whiten, int threads, err *e);
 
+/* Subtract the mean of the rows of x [n][dim], which is summed in double. 0 or -1. */
+int pca_centre(float *x, size_t n, size_t dim, err *e);
+
 /* Each row to length 1; a row of zeros stays. */
 void pca_normalise(float *x, size_t n, size_t dim);
 

@@ -56,8 +56,28 @@ if /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
         ssl-convert big.npy >big.emb"
     exits 3 "are refused" "ssl-cluster -k 5 <big.emb"
     says 'no room in float32' "and why" "ssl-cluster -k 5 --pca 4 --whiten --l2 <big.emb"
+    ok "groups far from the origin" "/usr/bin/python3 -c 'import numpy; r = numpy.random.default_rng(1); numpy.save(\"far.npy\", (1e6 + 40 * (numpy.arange(300) % 3)[:, None] + r.normal(size=(300, 8))).astype(\"<f4\"))' &&
+        ssl-convert far.npy | ssl-cluster -q -k 3 --report r.tsv >far.cl"
+    prints '^# sizes of head 0: 100 100 100$' "are found" "cat r.tsv"
+    is "8" "with an objective of as many as there are dimensions" "column objective r.tsv | cut -c 1"
 else
     skip "large numbers" "no numpy"
+fi
+if /usr/bin/python3 -c 'import numpy, msgpack' 2>/dev/null; then
+    cat >keys.py <<'END'
+import os, sys
+sys.path.insert(0, os.path.join(os.environ["SRC"], "examples", "python"))
+from ssl_stream import *
+w = Writer(sys.stdout.buffer, {"kind": "embeddings", "seed": 0, "history": [], "fields": {"embedding": ["<f4", [2]]}})
+for i, key in enumerate(sys.argv[1:]):
+    w.put({**({"key": key} if key else {}), "embedding": np.array([i, 0], "<f4")})
+w.finish()
+END
+    ok "keys" "/usr/bin/python3 keys.py a b c | ssl-cluster -q -k 2 | ssl-show --check"
+    says "sample 2 'a': the key has come before" "one twice" "/usr/bin/python3 keys.py a b a | ssl-cluster -k 2 >s.cl"
+    says "sample 1: no key, by which its cluster could be found" "one missing" "/usr/bin/python3 keys.py a '' c | ssl-cluster -k 2 >s.cl"
+else
+    skip "keys" "no numpy or no msgpack"
 fi
 exits 3 "images" "ssl-load photos --size 8 | ssl-cluster -k 3"
 exits 3 "nothing" "ssl-cluster </dev/null"
@@ -71,7 +91,7 @@ exits 3 "a previous file of other keys" "ssl-load photos/test --size 8 | ssl-emb
 exits 1 "no previous file" "ssl-cluster -k 3 --previous none <e.emb"
 exits 1 "a report that cannot be written" "ssl-cluster -q -k 3 --report /none/r.tsv <e.emb"
 exits 3 "those downstream learn of it" "ssl-cluster -k 49 <e.emb 2>/dev/null | ssl-show"
-for bad in '-m lloyd' '--init far' '-m sinkhorn --l2' '--heads 2' '--lambda 3' '-k 0' '-k 3 x'; do
+for bad in '-m lloyd' '--init far' '-m sinkhorn --l2' '-m sinkhorn --init random' '--heads 2' '--lambda 3' '-k 0' '-k 3 x'; do
     exits 2 "$bad" "ssl-cluster $bad <e.emb"
 done
 ok "--list" "ssl-cluster --list | grep -q sinkhorn"

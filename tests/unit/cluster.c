@@ -301,6 +301,30 @@ Test(eigen, vectors_of_random_and_special_matrices)
     }
 }
 
+/* Fewer rows than columns: what the rows do not span is rounding, and its values are 0. */
+Test(eigen, vectors_of_a_matrix_of_low_rank)
+{
+    enum { N = 150 };
+
+    for (size_t rank = 1; rank < N; rank += 37) {
+        float *x = normals(rank * N, rank);
+        double *a = calloc(N * N, sizeof *a), *v = malloc(N * N * sizeof *v), value[N];
+        err e = {0};
+        for (size_t r = 0; r < rank; r++)
+            for (size_t i = 0; i < N * N; i++)
+                a[i] += (double)x[r * N + i / N] * x[r * N + i % N];
+        check_eigen(a, N);
+        memcpy(v, a, N * N * sizeof *v);
+        cr_assert_eq(eigen_symmetric(v, N, value, &e), 0);
+        cr_assert_gt(value[rank - 1], 1e-3);
+        for (size_t i = rank; i < N; i++)
+            cr_assert_float_eq(value[i], 0, 1e-9);
+        free(x);
+        free(a);
+        free(v);
+    }
+}
+
 /* Rows with a covariance that is far from round. */
 static float *stretched(size_t n, size_t dim)
 {
