@@ -46,7 +46,7 @@ node encoder_build(const encoder *enc, graph *g, node x, encoder_options o, err 
     if (enc->width && (o.width < 1 || o.width > 4096))
         return err_set(e, ERR_USAGE, "a width of %d: expected 1 to 4096", o.width);
     if (enc->width && H < 1)
-        return err_set(e, ERR_RUN, "encoder '%s' needs images, not vectors", enc->name);
+        return err_set(e, ERR_INPUT, "encoder '%s' needs images, not vectors", enc->name);
     node y = enc->build(g, x, &o);
     if (y < 0)
         return err_set(e, ERR_RUN, "cannot build encoder '%s' for an input of %d x %d x %d: %s", enc->name, C, H, W,

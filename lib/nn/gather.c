@@ -21,13 +21,15 @@ void gather_free(graph *g)
     }
     free(g->whole);
     free(g->kept_states);
+    free(g->chunk_sum);
 }
 
 static int allocate(graph *g, int rows, err *e)
 {
     g->whole = calloc((size_t)g->count, sizeof *g->whole);
     g->kept_states = malloc((g->state_count ? g->state_count : 1) * sizeof *g->kept_states);
-    if (!g->whole || !g->kept_states)
+    g->chunk_sum = malloc((graph_weights_count(g) ? graph_weights_count(g) : 1) * sizeof *g->chunk_sum);
+    if (!g->whole || !g->kept_states || !g->chunk_sum)
         return err_nomem(e);
     for (int i = 0; i < g->count; i++) {
         size_t floats = (size_t)graph_rows(g, i, rows) * row_floats(&g->vertices[i]);
@@ -42,9 +44,8 @@ static int allocate(graph *g, int rows, err *e)
     return 0;
 }
 
-int graph_gather_begin(graph *g, int rows, err *e)
+static int begin(graph *g, int rows, err *e)
 {
-    g->showing_whole = false;
     if (!g->whole && allocate(g, rows, e))
         return -1;
     if (rows > g->whole_rows)
@@ -55,7 +56,7 @@ int graph_gather_begin(graph *g, int rows, err *e)
     return 0;
 }
 
-void graph_gather(graph *g, int first)
+static void gather(graph *g, int first)
 {
     for (int i = 0; i < g->count; i++) {
         size_t row = row_floats(&g->vertices[i]);
@@ -65,12 +66,8 @@ void graph_gather(graph *g, int first)
     }
 }
 
-void graph_show_gathered(graph *g)
-{
-    g->showing_whole = true;
-}
-
-int graph_replay(graph *g, int first, int n, err *e)
+/* The chunk's forward pass again, and its part of the gradients; the running statistics have seen it already. */
+static int replay(graph *g, int first, int n, err *e)
 {
     memcpy(g->kept_states, g->states, g->state_count * sizeof *g->states);
     if (graph_forward(g, n, GRAPH_MODE_TRAIN, e))
@@ -83,5 +80,44 @@ int graph_replay(graph *g, int first, int n, err *e)
         for (size_t k = 0; grad && k < count; k++)
             grad[k] += g->whole[i].grad[(size_t)graph_rows(g, i, first) * row + k];
     }
+    return 0;
+}
+
+int graph_forward_chunks(graph *g, int rows, int chunk, graph_fill *fill, void *arg, err *e)
+{
+    if (!chunk) {
+        fill(arg, 0, rows);
+        return graph_forward(g, rows, GRAPH_MODE_TRAIN, e);
+    }
+    if (begin(g, rows, e))
+        return -1;
+    for (int first = 0; first < rows; first += chunk) {
+        int n = rows - first < chunk ? rows - first : chunk;
+        fill(arg, first, n);
+        if (graph_forward(g, n, GRAPH_MODE_TRAIN, e))
+            return -1;
+        gather(g, first);
+    }
+    g->showing_whole = true;
+    return 0;
+}
+
+int graph_backward_chunks(graph *g, int rows, int chunk, graph_fill *fill, void *arg, err *e)
+{
+    size_t count = graph_weights_count(g);
+
+    if (!chunk)
+        return graph_backward(g, e);
+    memset(g->chunk_sum, 0, count * sizeof *g->chunk_sum);
+    for (int first = 0; first < rows; first += chunk) {
+        int n = rows - first < chunk ? rows - first : chunk;
+        fill(arg, first, n);
+        if (replay(g, first, n, e) || graph_backward(g, e))
+            return -1;
+        for (size_t i = 0; i < count; i++)
+            g->chunk_sum[i] += graph_grads(g)[i];
+    }
+    memcpy(graph_grads(g), g->chunk_sum, count * sizeof *g->chunk_sum);
+    g->showing_whole = true;
     return 0;
 }

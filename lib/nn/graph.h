@@ -152,17 +152,15 @@ void graph_want_input_grad(graph *g, node x);
 const float *graph_input_grad(graph *g, node x);
 
 /*
- * A batch larger than planned, in chunks, for a loss that needs all of its outputs at once. Begin with the rows of the
- * whole (no more than the first time). Then for each chunk graph_forward() and graph_gather() its outputs from row
- * `first` on. After graph_show_gathered(), graph_value() and graph_grad() are of the whole, until the next pass; the
- * loss fills the gradients. Then for each chunk, its input written anew, graph_replay() repeats the forward pass,
- * leaving the running statistics alone, and puts its part of the gradients in place for graph_backward(), whose results
- * the caller adds up. Exact: batch statistics aside, which are those of the chunk, the sum is the whole's gradient.
+ * A batch of `rows` in chunks of `chunk` rows, as many as were compiled for, for a loss that needs all of its outputs at
+ * once; fill(arg, first, n) writes rows first..first + n - 1 of the batch to the graph's input. After the forward pass
+ * graph_value() and graph_grad() are of the whole batch, until the next pass; the loss fills the gradients. The backward
+ * pass computes each chunk's forward pass anew, leaving the running statistics alone. Exact: batch statistics aside,
+ * which are those of the chunk, the gradient is the whole's. The first batch is the largest. chunk 0: the batch as it is.
  */
-int graph_gather_begin(graph *g, int rows, err *e);
-void graph_gather(graph *g, int first);
-void graph_show_gathered(graph *g);
-int graph_replay(graph *g, int first, int n, err *e);
+typedef void graph_fill(void *arg, int first, int n);
+int graph_forward_chunks(graph *g, int rows, int chunk, graph_fill *fill, void *arg, err *e);
+int graph_backward_chunks(graph *g, int rows, int chunk, graph_fill *fill, void *arg, err *e);
 
 /* Jobs of a loss on the engine's threads: fn(arg, job, thread) for each job, thread below graph_threads(); see team.h. */
 void graph_run(graph *g, int jobs, void (*fn)(void *arg, int job, int thread), void *arg);

@@ -122,11 +122,12 @@ struct graph {
     int estimates; /* ESTIMATE passes since graph_reset_stats() */
     err *run_error;
 
-    /* graph_gather_begin() and so on: the outputs of all chunks, plain. */
+    /* graph_forward_chunks(): the outputs of all chunks, plain. */
     struct { float *value, *grad; } *whole; /* [count] */
     int whole_rows;      /* that there is room for, at the input */
     bool showing_whole;
     float *kept_states;
+    float *chunk_sum;    /* [weights]: the gradients of the chunks before */
 
     bool profiling;
     layer_report *reports;

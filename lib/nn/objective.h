@@ -32,6 +32,7 @@ typedef struct objective_nodes {
 typedef struct objective_setting {
     const struct network_arch *arch; /* to build a second network from (a momentum encoder) */
     int batch;                       /* source images in a full batch */
+    int chunk;                       /* those computed at a time; 0: the batch */
     int64_t distinct;                /* source images in the data (a memory bank), or -1 */
     int threads;
     uint64_t seed;

@@ -48,15 +48,12 @@ int trainer_start(trainer *t, const batch_shape *shape, int size, int64_t distin
         return 0;
     if (start_optimizer(t, e))
         return -1;
-    if (t->chunk && !(t->sum = malloc(graph_weights_count(t->net.g) * sizeof *t->sum)))
-        return err_nomem(e);
-    objective_setting s = {.arch = &t->arch, .batch = size, .distinct = distinct, .threads = threads, .seed = t->seed};
+    objective_setting s = {.arch = &t->arch, .batch = size, .chunk = t->chunk, .distinct = distinct, .threads = threads, .seed = t->seed};
     return t->obj.type->start ? t->obj.type->start(&t->obj, t->net.g, &s, e) : 0;
 }
 
 void trainer_clear(trainer *t)
 {
-    free(t->sum);
     objective_clear(&t->obj);
     optimizer_clear(&t->opt);
     network_clear(&t->net);
@@ -64,58 +61,20 @@ void trainer_clear(trainer *t)
 
 /* ---- A step -------------------------------------------------------------------- */
 
-/* Images first..first + n - 1 of the batch into the graph. */
-static void fill(trainer *t, const batch *b, const batch_shape *shape, int first, int n)
+typedef struct source {
+    trainer *t;
+    const batch *b;
+    const batch_shape *shape;
+} source;
+
+/* Rows first..first + n - 1 of the batch into the graph. */
+static void fill(void *arg, int first, int n)
 {
-    size_t values = (size_t)shape->P * (shape->H ? (size_t)shape->H * (size_t)shape->W : 1) * (size_t)shape->C;
+    const source *s = arg;
+    const batch_shape *shape = s->shape;
+    size_t values = (shape->H ? (size_t)shape->H * (size_t)shape->W : 1) * (size_t)shape->C;
 
-    network_fill(&t->net, &t->arch, b->input + (size_t)first * values * dtype_size(shape->type), 0, n * shape->P);
-}
-
-static int chunk_size(const trainer *t, const batch *b, int first)
-{
-    return !t->chunk || b->n - first < t->chunk ? b->n - first : t->chunk;
-}
-
-/* The outputs of the whole batch. */
-static int forward(trainer *t, const batch *b, const batch_shape *shape, err *e)
-{
-    graph *g = t->net.g;
-
-    if (t->chunk && graph_gather_begin(g, b->n * shape->P, e))
-        return -1;
-    for (int first = 0, n; first < b->n; first += n) {
-        n = chunk_size(t, b, first);
-        fill(t, b, shape, first, n);
-        if (graph_forward(g, n * shape->P, GRAPH_MODE_TRAIN, e))
-            return -1;
-        if (t->chunk)
-            graph_gather(g, first * shape->P);
-    }
-    if (t->chunk)
-        graph_show_gathered(g);
-    return 0;
-}
-
-static int backward(trainer *t, const batch *b, const batch_shape *shape, err *e)
-{
-    graph *g = t->net.g;
-    size_t count = graph_weights_count(g);
-
-    if (!t->chunk)
-        return graph_backward(g, e);
-    memset(t->sum, 0, count * sizeof *t->sum);
-    for (int first = 0, n; first < b->n; first += n) {
-        n = chunk_size(t, b, first);
-        fill(t, b, shape, first, n);
-        if (graph_replay(g, first * shape->P, n * shape->P, e) || graph_backward(g, e))
-            return -1;
-        for (size_t i = 0; i < count; i++)
-            t->sum[i] += graph_grads(g)[i];
-    }
-    memcpy(graph_grads(g), t->sum, count * sizeof *t->sum);
-    graph_show_gathered(g);
-    return 0;
+    network_fill(&s->t->net, &s->t->arch, s->b->input + (size_t)first * values * dtype_size(shape->type), 0, n);
 }
 
 static int not_finite(const trainer *t, const batch *b, int i, const char *what, double v, err *e)
@@ -131,12 +90,14 @@ int trainer_step(trainer *t, const batch *b, const batch_shape *shape, err *e)
     objective_result r;
     objective_step s = {.b = b, .shape = shape, .input = graph_input_data(g, t->net.input), .step = t->step,
                         .steps = t->sched.steps};
+    source from = {t, b, shape};
+    int rows = b->n * shape->P, chunk = t->chunk * shape->P;
 
-    if (forward(t, b, shape, e) || t->obj.type->loss(&t->obj, g, &s, &r, e))
+    if (graph_forward_chunks(g, rows, chunk, fill, &from, e) || t->obj.type->loss(&t->obj, g, &s, &r, e))
         return -1;
     if (!isfinite(r.loss))
         return not_finite(t, b, r.bad, "loss", r.loss, e);
-    if (backward(t, b, shape, e) || (t->obj.type->backward && t->obj.type->backward(&t->obj, g, e)))
+    if (graph_backward_chunks(g, rows, chunk, fill, &from, e) || (t->obj.type->backward && t->obj.type->backward(&t->obj, g, e)))
         return -1;
     t->grad_norm = optimizer_norm(&t->opt, graph_grads(g));
     if (!isfinite(t->grad_norm))
@@ -197,13 +158,8 @@ int trainer_embed(trainer *t, const uint8_t *images, size_t n, float *x, err *e)
 
 int trainer_estimate(trainer *t, const batch *b, const batch_shape *shape, err *e)
 {
-    for (int first = 0, n; first < b->n; first += n) {
-        n = chunk_size(t, b, first);
-        fill(t, b, shape, first, n);
-        if (graph_forward(t->net.g, n * shape->P, GRAPH_MODE_ESTIMATE, e))
-            return -1;
-    }
-    return 0;
+    fill(&(source){t, b, shape}, 0, b->n * shape->P);
+    return graph_forward(t->net.g, b->n * shape->P, GRAPH_MODE_ESTIMATE, e);
 }
 
 /* ---- Checkpoints ---------------------------------------------------------------- */

@@ -28,7 +28,6 @@ typedef struct trainer {
     uint64_t seed;
     int chunk;         /* source images computed at a time; 0: the whole batch */
     int rows;          /* inputs computed at a time */
-    float *sum;        /* with chunks: the gradients of those before; owned */
 
     int64_t step;      /* steps taken */
     int64_t next_pos;  /* of the first sample not used yet */

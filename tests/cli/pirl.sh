@@ -35,6 +35,7 @@ prints 'objective.bank +<f4 \[24,8\]' "has the memories" "ssl-show -n 1000 k"
 ok "interrupted and resumed" "head -c 90000 ex.ssl | $small --checkpoint q --checkpoint-every 3 -o d.model; [ ! -e d.model ] && [ -s q ] &&
     $small --checkpoint q --checkpoint-every 3 --resume -o d.model <ex.ssl"
 same a.model d.model "ends where an unbroken run ends, memories and all"
+ok "in chunks" "$small --chunk 2 --log chunked --log-every 1 -o e.model <ex.ssl && [ \$(grep -c step chunked) = \$(grep -c step log) ]"
 ok "the encoder embeds" "ssl-load photos --size 24 | ssl-embed -m a.model | ssl-show --check"
 exits 3 "a stream that does not know how many images there are" "ssl-load - <images.ssl --split train | ssl-pretext pirl | $small --steps 2 -o e.model"
 exits 3 "objective patches that are not there" "$small --set patches=4 -o e.model <ex.ssl"

@@ -240,7 +240,8 @@ static double evaluate(whole *w)
     return r.loss;
 }
 
-Test(nce_bank, patches_share_the_encoder)
+/* `chunk` images' patches at a time: each chunk has batch statistics of its own. */
+static void check_patches(int chunk)
 {
     static whole w;
     value *v = value_map();
@@ -249,6 +250,7 @@ Test(nce_bank, patches_share_the_encoder)
     rng r = rng_at(2);
     int tried = 0;
 
+    w = (whole){0};
     value_set(v, "name", value_str("nce-bank"));
     cr_assert_eq(objective_init(&w.o, v, settings, 2, &e), 0, "%s", e.msg);
     value_free(v);
@@ -260,8 +262,8 @@ Test(nce_bank, patches_share_the_encoder)
     graph_output(w.net.g, w.net.at.features);
     cr_assert_eq(graph_compile(w.net.g, GRAPH_TRAIN, BATCH, &e), 0, "%s", e.msg);
     graph_init_params(w.net.g, 1);
-    cr_assert_eq(w.o.type->start(&w.o, w.net.g, &(objective_setting){.arch = &w.arch, .batch = BATCH, .distinct = 30, .threads = 1, .seed = 3}, &e),
-                 0, "%s", e.msg);
+    cr_assert_eq(w.o.type->start(&w.o, w.net.g, &(objective_setting){.arch = &w.arch, .batch = BATCH, .chunk = chunk, .distinct = 30, .threads = 1,
+                                                                             .seed = 3}, &e), 0, "%s", e.msg);
     for (size_t i = 0; i < sizeof w.image; i++)
         w.image[i] = (uint8_t)rng_below(&r, 256);
     for (size_t i = 0; i < sizeof w.patches; i++)
@@ -308,4 +310,14 @@ Test(nce_bank, patches_share_the_encoder)
     cr_assert_gt(tried, 20);
     network_clear(&w.net);
     objective_clear(&w.o);
+}
+
+Test(nce_bank, patches_share_the_encoder)
+{
+    check_patches(0);
+}
+
+Test(nce_bank, patches_in_chunks)
+{
+    check_patches(4);
 }

@@ -72,6 +72,9 @@ typedef struct nce_bank {
     const kernels *k;
 
     network patches;    /* its graph is NULL where there are none */
+    int chunk;          /* rows of it computed at a time; 0: all */
+    const batch *batch; /* that loss() was of, and its patches in all */
+    int rows;
     network_arch arch;  /* of its encoder */
     node jigsaw;
     int (*shared)[2];   /* parameters of both graphs: here, there */
@@ -166,21 +169,30 @@ static int start_patches(objective *o, graph *g, const objective_setting *s, err
         return -1;
     b->jigsaw = add_jigsaw(n->g, n->at.features, patches, b->dim);
     graph_output(n->g, b->jigsaw);
-    return graph_compile(n->g, GRAPH_TRAIN, s->batch * patches, e) || match_params(b, g, e) ? -1 : 0;
+    b->chunk = s->chunk * patches;
+    return graph_compile(n->g, GRAPH_TRAIN, b->chunk ? b->chunk : s->batch * patches, e) || match_params(b, g, e) ? -1 : 0;
+}
+
+static void fill_patches(void *arg, int first, int n)
+{
+    nce_bank *b = arg;
+    size_t bytes = (size_t)b->arch.H * (size_t)b->arch.W * (size_t)b->arch.C;
+
+    network_fill(&b->patches, &b->arch, (const uint8_t *)b->batch->field[PATCHES] + (size_t)first * bytes, 0, n);
 }
 
 static int forward_patches(nce_bank *b, graph *g, const objective_step *s, err *e)
 {
     graph *own = b->patches.g;
-    int rows = s->b->n * (int)s->shape->dims[PATCHES][0];
 
     for (int i = 0; i < b->n_shared; i++) {
         const param_info *from = graph_param(g, b->shared[i][0]), *to = graph_param(own, b->shared[i][1]);
         memcpy(graph_weights(own) + to->offset, graph_weights(g) + from->offset, to->count * sizeof(float));
     }
     graph_weights_changed(own);
-    network_fill(&b->patches, &b->arch, s->b->field[PATCHES], 0, rows);
-    return graph_forward(own, rows, GRAPH_MODE_TRAIN, e);
+    b->batch = s->b;
+    b->rows = s->b->n * (int)s->shape->dims[PATCHES][0];
+    return graph_forward_chunks(own, b->rows, b->chunk, fill_patches, b, e);
 }
 
 /* The encoder's gradients add up; what only the patches have is theirs alone. */
@@ -191,7 +203,7 @@ static int backward(objective *o, graph *g, err *e)
 
     if (!own)
         return 0;
-    if (graph_backward(own, e))
+    if (graph_backward_chunks(own, b->rows, b->chunk, fill_patches, b, e))
         return -1;
     for (int i = 0; i < b->n_shared; i++) {
         const param_info *to = graph_param(g, b->shared[i][0]), *from = graph_param(own, b->shared[i][1]);
@@ -225,8 +237,10 @@ static int start(objective *o, graph *g, const objective_setting *s, err *e)
 {
     nce_bank *b = o->own;
 
-    if (s->distinct < 2 || s->distinct > INT32_MAX)
+    if (s->distinct < 2)
         return err_set(e, ERR_INPUT, "nce-bank: the header must tell the number of images ('distinct'), two or more");
+    if (s->distinct > INT32_MAX)
+        return err_set(e, ERR_INPUT, "nce-bank: a memory for each of %lld images is too many", (long long)s->distinct);
     b->N = (int)s->distinct;
     b->K = objective_param(o, "negatives") < b->N ? (int)objective_param(o, "negatives") : b->N;
     b->seed = s->seed;
