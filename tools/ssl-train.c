@@ -385,11 +385,11 @@ static void show_progress(run *r)
  * Embeddings that are all alike have collapsed: a deviation of a twentieth of that of directions spread evenly,
  * or hardly more than one dimension in use.
  */
-static void warn_of_collapse(run *r, double std, double rank, int D)
+static void warn_of_collapse(run *r, int images, double std, double rank, int D)
 {
     double spread = std * sqrt(D);
 
-    if (r->collapsed || D < 2 || (spread >= COLLAPSE_SPREAD && rank >= COLLAPSE_RANK))
+    if (r->collapsed || D < 2 || images < 2 || (spread >= COLLAPSE_SPREAD && rank >= COLLAPSE_RANK))
         return;
     progress_end(&r->bar);
     tool_note(r->t, "warning: the embeddings have collapsed at step %" PRId64 ": they spread %.3g of an even spread (warned of below %g), "
@@ -417,7 +417,7 @@ static int look(run *r, const batch *b, err *e)
 
     if (rank < 0)
         return -1;
-    warn_of_collapse(r, std, rank, D);
+    warn_of_collapse(r, b->n, std, rank, D);
     warn_of_stillness(r);
     return r->log_fd >= 0 ? log_line(r, std, rank, e) : 0;
 }
@@ -509,10 +509,18 @@ static int write_preview(run *r, const batch *b, err *e)
     return rc;
 }
 
-/* What would fail at the first sheet, hours from now, fails here. */
-static int open_preview(run *r, err *e)
+/* What would fail hours from now, at the first checkpoint or sheet, fails here. */
+static int try_to_write(const char *path, err *e)
 {
     out trial = {.fd = -1};
+    int rc = out_open(&trial, path, e);
+
+    out_abort(&trial);
+    return rc;
+}
+
+static int open_preview(run *r, err *e)
+{
     char path[4096];
 
     if (!r->tr.obj.type->picture)
@@ -520,9 +528,7 @@ static int open_preview(run *r, err *e)
     if (mkdir(o.preview, 0777) && errno != EEXIST)
         return err_sys(e, "cannot make the folder '%s'", o.preview);
     preview_path(r, path, sizeof path);
-    int rc = out_open(&trial, path, e);
-    out_abort(&trial);
-    return rc;
+    return try_to_write(path, e);
 }
 
 /* Later on a sheet that cannot be drawn is not worth the training: say so, and go on without them. */
@@ -631,9 +637,11 @@ static int work(run *r, err *e)
 
     if (o.log && open_log(r, e))
         return -1;
+    if (o.monitor && open_monitor(r, e))
+        return -1;
     if (!r->in || (o.steps == 0 && !r->estimate))
-        return 0;
-    if ((o.preview && open_preview(r, e)) || (o.monitor && open_monitor(r, e)))
+        return o.monitor ? run_monitor(r, e) : 0;
+    if ((o.checkpoint && try_to_write(o.checkpoint, e)) || (o.preview && open_preview(r, e)))
         return -1;
     if (batch_reader_start(r->batches, check_sample, r, e))
         return -1;
@@ -641,7 +649,7 @@ static int work(run *r, err *e)
     progress_start(&r->bar, 2, r->t->name, "images", r->tr.step * r->size, count, r->t->quiet);
     int rc = o.steps == 0 ? estimate(r, e) : train(r, e);
     progress_end(&r->bar);
-    return rc;
+    return rc == 0 && o.steps == 0 && o.monitor ? run_monitor(r, e) : rc;
 }
 
 /* ---- The end ------------------------------------------------------------------------------- */

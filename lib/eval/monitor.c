@@ -71,23 +71,48 @@ static int add(growing *g, const sample *s, const header *h, err *e)
     return 0;
 }
 
-static int deal(monitor *m, const bool *training, err *e)
+/* Where there are no two splits, every second image of each class is for training: an order of classes does no harm. */
+static int halve(const monitor *m, bool *training, err *e)
 {
-    size_t of_train = 0;
+    bool *second = calloc((size_t)m->classes.n, sizeof *second);
 
-    for (size_t i = 0; i < m->n; i++)
-        of_train += training[i];
-    bool halves = of_train == 0 || of_train == m->n;
-    if (m->n < 2)
-        return err_set(e, ERR_INPUT, "fewer than two labelled images");
+    if (!second)
+        return err_nomem(e);
+    for (size_t i = 0; i < m->n; i++) {
+        training[i] = !second[m->label[i]];
+        second[m->label[i]] = training[i];
+    }
+    free(second);
+    return 0;
+}
+
+static size_t count(const bool *v, size_t n)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += v[i];
+    return sum;
+}
+
+static int deal(monitor *m, bool *training, err *e)
+{
+    size_t of_train = count(training, m->n);
+
+    if (m->n == 0)
+        return err_set(e, ERR_INPUT, "the stream holds no samples");
+    if ((of_train == 0 || of_train == m->n) && halve(m, training, e))
+        return -1;
+    m->n_train = count(training, m->n);
+    if (m->n_train == m->n)
+        return err_set(e, ERR_INPUT, "no class has two images");
     m->train = malloc(m->n * sizeof *m->train);
     if (!m->train)
         return err_nomem(e);
-    m->n_train = halves ? (m->n + 1) / 2 : of_train;
     m->test = m->train + m->n_train;
     size_t at = 0;
     for (size_t i = 0; i < m->n; i++) {
-        if (halves ? i % 2 == 0 : training[i])
+        if (training[i])
             m->train[at++] = (uint32_t)i;
         else
             m->test[m->n_test++] = (uint32_t)i;

@@ -25,8 +25,8 @@ typedef struct monitor {
 
 /*
  * Read a whole stream of images of one size, H x W x C, each with a class. Where some are of the split "train" and
- * others not, the former are the neighbours of the latter; otherwise every second image is (ERR_INPUT for fewer than
- * two, or another size). monitor_clear() also after a failure.
+ * others not, the former are the neighbours of the latter; otherwise every second image of each class is (ERR_INPUT where
+ * no class has two, or for another size). monitor_clear() also after a failure.
  */
 int monitor_load(monitor *m, const char *path, int H, int W, int C, err *e);
 void monitor_clear(monitor *m);

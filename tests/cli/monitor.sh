@@ -20,6 +20,14 @@ ok "one split only" "ssl-load photos --size 16 --split test >t.ssl; $small --mon
 ok "resumed" "$small --log r --log-every 4 --monitor labelled.ssl --monitor-every 5 --checkpoint k --checkpoint-every 6 -o e.model <ex.ssl
     rm e.model; $small --log r --log-every 4 --monitor labelled.ssl --monitor-every 5 --checkpoint k --checkpoint-every 6 --resume -o e.model <ex.ssl"
 is "4" "no line is there twice" "grep -c monitor_knn r"
+ok "cats and dogs in turns" "for i in 0 1 2 3 4 5 6 7; do echo photos/train/cat/\$i.ppm'\t'cat; echo photos/train/dog/\$i.ppm'\t'dog; done >turns
+    ssl-load --files-from turns --size 16 >turns.ssl && $small --monitor turns.ssl --log mon -o c.model <ex.ssl"
+ok "are not dealt by turns" "tail -n 1 mon | sed 's/.*: \([0-9.]*\)}/\1/' | awk '{ exit !(\$1 > 0) }'"
+exits 3 "one image of each class" "printf 'photos/train/cat/1.ppm\tcat\nphotos/train/dog/1.ppm\tdog\n' >one; ssl-load --files-from one --size 16 >one.ssl; $small --monitor one.ssl -o c.model <ex.ssl"
+says "'one.ssl': no class has two images" "are too few" "$small --monitor one.ssl -o c.model <ex.ssl"
+ok "a network that does not train" "ssl-train -q --encoder convnet --width 8 --batch 12 --steps 0 --monitor labelled.ssl --log zero -o z.model <ex.ssl"
+prints '^\{"step": 0, "monitor_knn": ' "is looked at once" "cat zero"
+ok "one without data too" "ssl-train -q --encoder convnet --width 8 --steps 0 --input 16x16x3 --monitor labelled.ssl --log zero -o z.model && grep -q 'step.: 0, .monitor_knn' zero"
 exits 3 "images of another size" "ssl-load photos --size 8 >s.ssl; $small --monitor s.ssl -o c.model <ex.ssl"
 says "'s.ssl': sample 0 'test/cat/0.ppm': the image is 8 x 8 x 3 where the network's input is 16 x 16 x 3" "are named" "$small --monitor s.ssl -o c.model <ex.ssl"
 exits 3 "a stream of another kind" "$small --monitor ex.ssl -o c.model <ex.ssl"
@@ -32,6 +40,7 @@ ok "one image many times" "mkdir same; for i in 1 2 3 4 5 6 7 8; do cp photos/tr
 says 'warning: the embeddings have collapsed at step 2: they spread [0-9.e-]+ of an even spread \(warned of below 0.05\), over 1 dimensions \(below 1.5\)' "is told" \
     "ssl-train --encoder convnet --width 4 --batch 8 --log-every 2 -o c.model <con.ssl"
 is "1" "once" "ssl-train --encoder convnet --width 4 --batch 8 --log-every 1 -o c.model <con.ssl 2>&1 | grep -c collapsed"
+is "0" "one image has nothing to spread over" "ssl-train --encoder convnet --width 4 --batch 1 --log-every 1 -o c.model <same.ssl 2>&1 | grep -c collapsed || true"
 is "0" "and not of a sound training" "ssl-train --encoder convnet --width 8 --batch 12 --log-every 1 -o c.model <ex.ssl 2>&1 | grep -c collapsed || true"
 
 end

@@ -66,7 +66,8 @@ exits 0 "a reader that has gone" "{ ssl-train --encoder resnet18 --steps 1 --bat
 
 # Files that cannot be written.
 exits 1 "no such folder" "ssl-train -o none/m <ex.ssl"
-exits 1 "no such folder for checkpoints" "$train --checkpoint none/k --checkpoint-every 1 <ex.ssl"
+exits 1 "no such folder for checkpoints" "$train --checkpoint none/k --checkpoint-every 1000 --log first <ex.ssl"
+exits 1 "is said before the first step" "grep -q step first"
 exits 1 "no such folder for the log" "$train --log none/l <ex.ssl"
 exits 1 "a log on a full device" "$train --log /dev/full --log-every 1 <ex.ssl"
 
