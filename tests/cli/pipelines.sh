@@ -45,6 +45,7 @@ if [ -e "${real%% *}" ]; then
     prints '<svg' "a picture" "head -c 200 out/table-*.svg"
     prints 'steps=3( |$)' "the history has the steps" "ssl-show -n 0 out/rotation.1.*.model"
 
+    exits 2 "a table of nothing" "$SRC/pipelines/tabulate --tsv"
     ok "a page" "printf 'a\\n<!-- results: table -->\\nold\\n<!-- end of results -->\\nb\\n' >page && RESULTS=results $SRC/pipelines/insert page"
     is "a b 14 0" "takes in the table, in place of what was there" "echo \$(head -n 1 page) \$(tail -n 1 page) \$(grep -cE '^\| [a-z-]+(: [a-z ]+)? \| ([0-9.]+ ±|-)' page) \$(grep -c old page)"
     ok "twice is once" "cp page page1 && RESULTS=results $SRC/pipelines/insert page && cmp page page1"

@@ -9,6 +9,10 @@ self="$small START='--projector 8' LAYER=head.0,head.1 FIRST=projector CLUSTER='
     $SRC/pipelines/rounds 1 s/self.model"
 
 exits 2 "usage" "$SRC/pipelines/rounds 1"
+for bad in "ROUNDS=0" "ROUNDS=two" "LR=fast" "LR=0" "STEPS=0"; do
+    exits 2 "$bad" "$(printf '%s' "$deep" | sed "s|$SRC|$bad $SRC|")"
+done
+exits 2 "a seed that is octal" "$(printf '%s' "$deep" | sed 's|rounds 1 |rounds 08 |')"
 ok "deepcluster" "mkdir x && $deep && cp -rp x a"
 ok "its model" "ssl-show --check a/deep.model"
 is "5" "a line for each round, and the names" "grep -c . a/deep.model.tsv"
@@ -38,6 +42,11 @@ done
 ok "only a last round is missing" "rm x/deep.model.rounds/4.* x/deep.model; ls -l --time-style=full-iso x/deep.model.rounds/[0-3].* >1
     $deep; ls -l --time-style=full-iso x/deep.model.rounds/[0-3].* >2; cmp 1 2"
 same a/deep.model x/deep.model "and comes out the same"
+
+# A limit draws the same images in every round.
+ok "some of the images" "mkdir l && $(printf '%s' "$deep" | sed "s|--size 12|--size 12 --limit 13|; s|x/deep|l/deep|")"
+is "13 13 13 13" "in each round" "echo \$(cut -f 5 l/deep.model.tsv | tail -n 4)"
+ok "are the same" "for t in 1 2 3 4; do ssl-show -n 99 l/deep.model.rounds/\$t.clusters | sed -n 's/.* key \([^ ]*\) .*/\1/p' | sort >k\$t; cmp k1 k\$t || exit 1; done"
 
 ok "selflabel" "mkdir s && $self"
 prints '^4	0	sinkhorn	4	24	' "rounds" "cat s/self.model.tsv"
