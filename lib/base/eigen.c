@@ -32,11 +32,8 @@ static void tridiagonalise(double *a, size_t n, double *d, double *off, double *
     double least = (double)n * DBL_EPSILON * norm_from(a, n, 0);
 
     for (size_t k = 0; k < n; k++) {
-        if (k % LOOK == 0 && norm_from(a, n, k) <= least) {
-            if (k > 0)
-                off[k - 1] = 0;
+        if (k % LOOK == 0 && norm_from(a, n, k) <= least)
             return;
-        }
         double *v = a + k * n;
         size_t m = n - k - 1;
         d[k] = v[k];

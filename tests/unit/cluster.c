@@ -301,6 +301,20 @@ Test(eigen, vectors_of_random_and_special_matrices)
     }
 }
 
+/* What is left after some reflections is 0, but not what joins it to the rest. */
+Test(eigen, zeros_behind_a_corner)
+{
+    enum { N = 40 };
+
+    for (int at = 1; at < N; at++) {
+        double *a = calloc(N * N, sizeof *a);
+        a[at * N + at - 1] = a[(at - 1) * N + at] = 1;
+        a[0] += 1;
+        check_eigen(a, N);
+        free(a);
+    }
+}
+
 /* Fewer rows than columns: what the rows do not span is rounding, and its values are 0. */
 Test(eigen, vectors_of_a_matrix_of_low_rank)
 {
