@@ -24,6 +24,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The standard deviation of a / 127.5 and b / 127.5 of photographs, averaged over squares (CIFAR-10: 0.07 and 0.11). */
+#define SPREAD 0.1
+
 typedef struct colorize {
     lab lab;
     bool bins;
@@ -107,7 +110,8 @@ static int declare(pretext *p, header *h, err *e)
         return -1;
     value_set(h->input_transform, "space", value_str("lab-l"));
     value_set(h->input_transform, "normalize", value_str("lab"));
-    rebuild_task t = {1, c->reduce, c->bins ? "ab-bins" : "ab", c->bins ? 0 : 2, c->bins ? LAB_BINS : 0, 0};
+    rebuild_task t = {.up = 1, .down = c->reduce, .show = c->bins ? "ab-bins" : "ab", .channels = c->bins ? 0 : 2,
+                      .classes = c->bins ? LAB_BINS : 0, .spread = c->bins ? 0 : SPREAD};
     if (!rebuild_declare(p, h, &t, e))
         return -1;
     return value_failed(h->input_transform) ? err_nomem(e) : 0;

@@ -20,6 +20,8 @@ value *rebuild_declare(pretext *p, header *h, const rebuild_task *t, err *e)
     else
         value_set(o, "channels", value_int(t->channels));
     value_set(o, "scale", scale);
+    if (t->spread > 0)
+        value_set(o, "spread", value_float(t->spread));
     value_set(o, "show", value_str(t->show));
     value_set(o, "parameters", params);
     if (value_failed(o)) {

@@ -9,6 +9,7 @@ typedef struct rebuild_task {
     const char *show; /* what an answer means to the eye: "rgb", "ab", "ab-bins" */
     int channels, classes; /* one of them is 0 */
     int skip;       /* maps that the decoder leaves out */
+    double spread;  /* of the targets' channels, as -1..1; 0: not told, and taken for 1 */
 } rebuild_task;
 
 /* Declare the objective. Returns its map for more entries; NULL with e set. */

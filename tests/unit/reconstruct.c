@@ -23,6 +23,8 @@ typedef struct setup {
     float share[N * PIXELS * NEAR], input[N * PIXELS * C];
 } setup;
 
+static double spread = 1; /* of the targets; each test is a process of its own */
+
 static value *declare(int channels, int classes, int up, int down)
 {
     value *v = value_map(), *scale = value_array();
@@ -47,6 +49,8 @@ static void start(setup *s, int classes, const char *const *settings, int n)
     rng r = rng_at(5);
 
     *s = (setup){0};
+    if (spread != 1)
+        value_set(v, "spread", value_float(spread));
     cr_assert_eq(objective_init(&s->o, v, settings, n, &e), 0, "%s", e.msg);
     value_free(v);
     s->shape = (batch_shape){.type = DT_U1, .P = 1, .H = SIDE, .W = SIDE, .C = C, .field = s->o.type->fields};
@@ -115,7 +119,7 @@ static double formula(const setup *s, const float *y, int classes, int order)
             if (!classes) {
                 double w = s->b.field[1] ? s->weight[at] : 1;
                 for (int k = 0; k < C; k++)
-                    sum += w * pow(fabs(v[k * PIXELS] - (s->target[at * C + k] / 127.5 - 1)), order);
+                    sum += w * pow(fabs(v[k * PIXELS] - (s->target[at * C + k] / 127.5 - 1) / spread), order);
                 total += w * C;
                 continue;
             }
@@ -151,7 +155,8 @@ static void check_gradient(setup *s, int classes, int order)
         double down = formula(s, y, classes, order), lower = y[i];
         y[i] = kept;
         double slope = (up - down) / (upper - lower);
-        bool kink = order == 1 && fabs(kept - (s->target[i / (PIXELS * C) * PIXELS * C + i % PIXELS * C + i / PIXELS % C] / 127.5 - 1)) < h;
+        uint8_t t = s->target[i / (PIXELS * C) * PIXELS * C + i % PIXELS * C + i / PIXELS % C];
+        bool kink = order == 1 && fabs(kept - (t / 127.5 - 1) / spread) < h;
         cr_assert(kink || fabs(dy[i] - slope) < 1e-6 + 1e-3 * fabs(slope), "answer %d: %g is not %g", i, dy[i], slope);
     }
 
@@ -179,6 +184,20 @@ Test(reconstruct, absolute_values_and_their_gradient)
     const char *settings[] = {"order=1"};
     setup s;
 
+    start(&s, 0, settings, 1);
+    check_gradient(&s, 0, 1);
+    stop(&s);
+}
+
+Test(reconstruct, differences_in_units_of_the_spread)
+{
+    const char *settings[] = {"order=1"};
+    setup s;
+
+    spread = 0.25;
+    start(&s, 0, NULL, 0);
+    check_gradient(&s, 0, 2);
+    stop(&s);
     start(&s, 0, settings, 1);
     check_gradient(&s, 0, 1);
     stop(&s);
@@ -282,7 +301,9 @@ Test(reconstruct, sizes)
 
 Test(reconstruct, headers_that_cannot_be)
 {
-    value *bad[] = {declare(0, 0, 1, 1), declare(3, 5, 1, 1), declare(3, 0, 0, 1), declare(3, 0, 1, 1000)};
+    value *bad[] = {declare(0, 0, 1, 1), declare(3, 5, 1, 1), declare(3, 0, 0, 1), declare(3, 0, 1, 1000), declare(3, 0, 1, 1)};
+
+    value_set(bad[4], "spread", value_float(0));
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         objective o;
@@ -295,7 +316,7 @@ Test(reconstruct, headers_that_cannot_be)
 }
 
 /* A picture of an answer is that answer; outside the mask it is the truth. */
-Test(reconstruct, pictures)
+static void check_pictures(void)
 {
     setup s;
     objective_picture p = {0};
@@ -310,7 +331,7 @@ Test(reconstruct, pictures)
     const float *y = graph_value(s.g, graph_find(s.g, "answer")) + C * PIXELS;
     for (int i = 0; i < PIXELS; i++)
         for (int k = 0; k < 3; k++) {
-            double v = (y[k * PIXELS + i] + 1) * 127.5;
+            double v = (spread * y[k * PIXELS + i] + 1) * 127.5;
             uint8_t truth = s.target[(PIXELS + i) * C + k];
             cr_assert_eq(p.truth[3 * i + k], truth);
             if (s.weight[PIXELS + i] == 0)
@@ -321,4 +342,11 @@ Test(reconstruct, pictures)
     free(p.answer);
     free(p.truth);
     stop(&s);
+}
+
+Test(reconstruct, pictures)
+{
+    check_pictures();
+    spread = 0.25;
+    check_pictures();
 }

@@ -23,11 +23,11 @@ static uint8_t byte(float v)
     return (uint8_t)(b > 0 ? b < 255 ? b : 255 : 0); /* not a number: 0 */
 }
 
-void picture_rgb(const float *y, int C, size_t pixels, uint8_t *rgb)
+void picture_rgb(const float *y, int C, size_t pixels, float scale, uint8_t *rgb)
 {
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < 3; c++)
-            rgb[3 * p + c] = byte(y[(C == 3 ? c : 0) * pixels + p]);
+            rgb[3 * p + c] = byte(scale * y[(C == 3 ? c : 0) * pixels + p]);
 }
 
 void picture_mean(const float *y, size_t pixels, size_t p, float ab[2])

@@ -1,11 +1,12 @@
 /*
  * Reconstruct: an image (or what its colours are) from an input that lacks it.
  *
- * With `channels` in the header's objective the answer y is an image whose
- * values -1..1 stand for the bytes t of `target`, each pixel with a weight w
- * (1 without a field `weight`):
+ * With `channels` in the header's objective the answer y is an image that
+ * stands for the bytes t of `target`, -1..1, in units of their `spread` s (1
+ * where the objective does not tell); each pixel has a weight w (1 without a
+ * field `weight`):
  *
- *     L = sum w |y - (t / 127.5 - 1)|^order / (channels sum w),  order 1 or 2
+ *     L = sum w |y - (t / 127.5 - 1) / s|^order / (channels sum w),  order 1 or 2
  *
  * With `classes` it is, at each pixel, a distribution p over K classes. The
  * target is soft and sparse: classes `bin` with parts `share` of the pixel's
@@ -35,6 +36,7 @@ typedef struct reconstruct {
     int classes, channels; /* one of them is 0 */
     int up, down;          /* the scale */
     int order;
+    float spread;
     decoder_options decoder;
     picture_space show;
     node answer;
@@ -87,6 +89,9 @@ static int configure(objective *o, const value *declared, err *e)
         return err_set(e, ERR_INPUT, "reconstruct: the header's objective should give either 'channels' or 'classes'");
     c->classes = (int)classes;
     c->channels = (int)channels;
+    c->spread = (float)value_get_float(declared, "spread", 1);
+    if (!(c->spread >= 1e-6f && c->spread <= 1e6f))
+        return err_set(e, ERR_INPUT, "reconstruct: the header's objective gives no sound 'spread'");
     c->order = (int)objective_param(o, "order");
     c->decoder = (decoder_options){.C = (int)(classes ? classes : channels), .width = (int)objective_param(o, "width"), .bounded = channels > 0,
                                    .bottleneck = (int)objective_param(o, "bottleneck"),
@@ -186,11 +191,12 @@ static double image_weights(const objective_step *s, size_t pixels, int rows)
 static double image_row(const reconstruct *c, const float *y, float *dy, const uint8_t *target, const uint8_t *weight,
                         size_t pixels, double scale)
 {
+    float unit = 1 / c->spread;
     double sum = 0;
 
     for (int k = 0; k < c->channels; k++, y += pixels, dy += pixels)
         for (size_t p = 0; p < pixels; p++) {
-            float w = weight ? weight[p] : 1, d = y[p] - ((float)target[p * (size_t)c->channels + (size_t)k] / 127.5f - 1);
+            float w = weight ? weight[p] : 1, d = y[p] - ((float)target[p * (size_t)c->channels + (size_t)k] / 127.5f - 1) * unit;
             if (w == 0)
                 continue;
             sum += w * (c->order == 2 ? (double)d * d : fabs((double)d));
@@ -301,8 +307,8 @@ static void colours(const reconstruct *c, const float *y, const objective_step *
             v[0] = (float)t[0] - 128;
             v[1] = (float)t[1] - 128;
         } else if (c->channels) {
-            v[0] = (y[p] + 1) * 127.5f - 128;
-            v[1] = (y[pixels + p] + 1) * 127.5f - 128;
+            v[0] = (c->spread * y[p] + 1) * 127.5f - 128;
+            v[1] = (c->spread * y[pixels + p] + 1) * 127.5f - 128;
         } else if (truth) {
             size_t n = (size_t)s->shape->dims[BIN][3];
             const int32_t *bin = (const int32_t *)s->b->field[BIN] + (at + p) * n;
@@ -339,7 +345,7 @@ static void rgb_picture(const reconstruct *c, const float *y, const objective_st
     size_t pixels = (size_t)p->H * (size_t)p->W, C = (size_t)c->channels, at = (size_t)row * pixels;
     const uint8_t *target = (const uint8_t *)s->b->field[TARGET] + at * C, *weight = s->b->field[WEIGHT];
 
-    picture_rgb(y, c->channels, pixels, p->answer);
+    picture_rgb(y, c->channels, pixels, c->spread, p->answer);
     for (size_t i = 0; i < pixels; i++)
         for (size_t k = 0; k < 3; k++) {
             p->truth[3 * i + k] = target[i * C + (C == 3 ? k : 0)];
