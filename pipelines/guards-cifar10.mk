@@ -1,5 +1,10 @@
 # What each guard against shortcuts is worth: every task with all its guards, and then with one of them off; how well the
 # task itself is solved, and what the encoder is worth. About 3 minutes of two cores a network and seed.
+#
+# One seed, 90,000 images each (BUDGET=90000images): without the gap puzzles are solved twice as often (74 %, 33 with it)
+# and their features are worth 4.5 points less; unnormalised patches cost 4.4, and context without jitter, or without
+# degrading, 2.4. Some guards cost accuracy at this size: rebalanced colours 1.9, dropped ones 1.9 (of context). The rest
+# is within 2 points, of which half a point to one is chance.
 #: make -C pipelines guards-cifar10 SEEDS=1   what each guard against shortcuts is worth
 jigsaw.EPOCHS     = 4
 jigsaw.PRETEXT    = jigsaw:permutations=100
