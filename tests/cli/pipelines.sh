@@ -55,6 +55,8 @@ if [ -e "${real%% *}" ]; then
     ok "what is done is not done again" "files . >1; $table; files '(model|layer|rows)$' >2; grep -E '(model|layer|rows)$' 1 | cmp - 2"
     one="$exp table BUDGET=3steps SYSTEMS='rotation random'"
     ok "another probe, the same models" "files 'model$' >1; $one PROBE='--l2 1'; files 'model$' | cmp 1 - && ls out/rotation.1.*.rows | wc -l | grep -qx 2"
+    ok "read at another size, the same models, but their layers anew" "files 'model$' >1; files 'layer$' | wc -l >2
+        $one EMBED='--size 40'; files 'model$' | cmp 1 - && [ \$(files 'layer$' | wc -l) -gt \$(cat 2) ]"
     ok "another stage, another model; the first is kept" "$one AUGMENT='crop flip' && ls out/rotation.1.*.model | wc -l | grep -qx 2"
     ok "which its history tells" "ssl-show -n 0 \$(ls -t out/rotation.1.*.model | head -n 1) | tr -s ' \n' ' ' | grep -q 'scale=0.2-1.*flip'"
     ok "the labels stay labels" "$exp table BUDGET=3steps SYSTEMS=supervised PRETEXT=rotate && ssl-show -n 0 out/supervised.1.*.model | grep -q labels"
