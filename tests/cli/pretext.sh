@@ -130,7 +130,7 @@ if [ -f colour.ssl ]; then
     ok "other weights" "ssl-pretext colorize:weights=none <c32.ssl >n.ssl"
     exits 1 "are others" "cmp -s w.ssl n.ssl"
     exits 1 "a file of weights that is not there" "ssl-pretext colorize:weights=nowhere <c32.ssl"
-    prints '^objective .* channels=2 .* spread=0\.1' "regression measures differences in units of what is usual" "ssl-pretext colorize:target=ab <c32.ssl"
+    prints '^objective .* channels=2 .* spread=0\.1' "regression measures differences in units of what is usual" "ssl-pretext colorize:target=ab <c32.ssl | ssl-show"
     exits 2 "weights of regression" "ssl-pretext colorize:target=ab,weights=colours.tsv <c32.ssl"
     head -n 100 colours.tsv >few.tsv
     says "weights 'few.tsv': it has 99 colours of 313" "half a file of weights" "ssl-pretext colorize:weights=few.tsv <c32.ssl"
