@@ -7,33 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK = 32 }; /* reflections between two looks at what is left */
-
-/* The Frobenius norm of what is behind the first k rows and columns. */
-static double norm_from(const double *a, size_t n, size_t k)
-{
-    double sum = 0;
-
-    for (size_t i = k; i < n; i++)
-        sum += panel_dot(a + i * n + k, a + i * n + k, n - k);
-    return sqrt(sum);
-}
-
 /*
  * Householder's reduction to a tridiagonal matrix: diagonal d, off-diagonal
  * off[0..n-2]. Row k of a keeps its reflection's vector right of the diagonal,
- * beta[k] = 2 / v.v (0: no reflection). d, off and beta are zeros beforehand.
- *
- * Of a matrix of low rank (more columns than rows were measured) soon only
- * rounding is left, which is taken for the zero that it stands for.
+ * beta[k] = 2 / v.v (0: no reflection).
  */
 static void tridiagonalise(double *a, size_t n, double *d, double *off, double *beta, double *p)
 {
-    double least = (double)n * DBL_EPSILON * norm_from(a, n, 0);
-
     for (size_t k = 0; k < n; k++) {
-        if (k % LOOK == 0 && norm_from(a, n, k) <= least)
-            return;
         double *v = a + k * n;
         size_t m = n - k - 1;
         d[k] = v[k];
@@ -177,7 +158,6 @@ int eigen_values(double *a, size_t n, double *value, err *e)
 
     if (!off)
         return err_nomem(e);
-    memset(value, 0, n * sizeof *value);
     tridiagonalise(a, n, value, off, off + n, off + 2 * n);
     off[n - 1] = 0;
     ql(value, off, n, NULL);

@@ -145,26 +145,78 @@ static int project(float *x, size_t n, size_t dim, size_t k, const float *b, err
     return 0;
 }
 
+/* All directions [dim][dim], and their variances, from the covariance. */
+static double *by_columns(const float *x, size_t n, size_t dim, int threads, double *value, err *e)
+{
+    moments m = {.x = x, .n = n, .dim = dim, .s = calloc(dim * dim, sizeof *m.s)};
+
+    if (!m.s)
+        err_nomem(e);
+    else if (second_moments(&m, threads, e) == 0 && eigen_symmetric(m.s, dim, value, e) == 0)
+        return m.s;
+    free(m.s);
+    return NULL;
+}
+
+/* x x' / n [n][n] has the same variances, and its eigenvectors tell how much of each row there is in a direction. */
+static int combine_rows(const double *rows, size_t n, size_t dim, size_t k, double *value, double *gram, double *v, err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++)
+            gram[i * n + j] = gram[j * n + i] = panel_dot(rows + i * dim, rows + j * dim, dim) / (double)n;
+    if (eigen_symmetric(gram, n, value, e))
+        return -1;
+    memset(v, 0, k * dim * sizeof *v);
+    memset(value + n, 0, (dim - n) * sizeof *value);
+    for (size_t j = 0; j < k && j < n; j++) {
+        double *to = v + j * dim;
+        for (size_t i = 0; i < n; i++)
+            for (size_t d = 0; d < dim; d++)
+                to[d] += gram[j * n + i] * rows[i * dim + d];
+        double length = sqrt(panel_dot(to, to, dim));
+        for (size_t d = 0; d < dim; d++)
+            to[d] = value[j] > 0 && length > 0 ? to[d] / length : 0;
+    }
+    return 0;
+}
+
+/* The first k directions [k][dim] of fewer rows than columns, whose covariance would be large, and of low rank. */
+static double *by_rows(const float *x, size_t n, size_t dim, size_t k, double *value, err *e)
+{
+    double *rows = malloc(n * dim * sizeof *rows), *gram = malloc(n * n * sizeof *gram), *v = malloc(k * dim * sizeof *v);
+    int rc = -1;
+
+    if (!rows || !gram || !v) {
+        err_nomem(e);
+    } else {
+        for (size_t i = 0; i < n * dim; i++)
+            rows[i] = x[i];
+        rc = combine_rows(rows, n, dim, k, value, gram, v, e);
+    }
+    free(rows);
+    free(gram);
+    if (rc)
+        free(v);
+    return rc ? NULL : v;
+}
+
 int pca_project(float *x, size_t n, size_t dim, size_t k, bool whiten, int threads, err *e)
 {
-    moments m = {.x = x, .n = n, .dim = dim};
-    double *value = malloc(dim * sizeof *value);
+    double *value = malloc(dim * sizeof *value), *v = NULL;
     float *b = NULL;
     int rc = -1;
 
-    m.s = calloc(dim * dim, sizeof *m.s);
-    if (!value || !m.s) {
-        err_nomem(e);
-        goto out;
-    }
+    if (!value)
+        return err_nomem(e);
     memset(x + n * dim, 0, PCA_PADDING * sizeof *x);
-    if (pca_centre(x, n, dim, e) || second_moments(&m, threads, e) || eigen_symmetric(m.s, dim, value, e))
-        goto out;
-    b = pack(m.s, value, dim, k, whiten);
-    rc = b ? project(x, n, dim, k, b, e) : err_nomem(e);
-out:
+    if (pca_centre(x, n, dim, e) == 0)
+        v = n < dim ? by_rows(x, n, dim, k, value, e) : by_columns(x, n, dim, threads, value, e);
+    if (v) {
+        b = pack(v, value, dim, k, whiten);
+        rc = b ? project(x, n, dim, k, b, e) : err_nomem(e);
+    }
     free(b);
-    free(m.s);
+    free(v);
     free(value);
     return rc;
 }

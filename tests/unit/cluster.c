@@ -363,30 +363,40 @@ static double covariance(const float *x, size_t n, size_t dim, size_t a, size_t 
     return sum;
 }
 
-Test(pca, components_are_uncorrelated_and_whitened)
+/* All components hold all variance, in falling order; K of them, whitened, have the variance 1. */
+static void check_components(size_t N, size_t D, size_t K, int threads)
 {
-    enum { N = 1500, D = 21, K = 13 };
+    float *x = stretched(N, D), *y = stretched(N, D);
+    double before = 0, kept = 0;
     err e = {0};
 
-    for (int threads = 1; threads <= 2; threads++) {
-        float *x = stretched(N, D), *y = stretched(N, D);
-        double before = 0, kept = 0;
-        for (size_t d = 0; d < D; d++)
-            before += covariance(x, N, D, d, d);
-        cr_assert_eq(pca_project(x, N, D, D, false, threads, &e), 0);
-        for (size_t d = 0; d < D; d++) {
-            kept += covariance(x, N, D, d, d);
-            if (d > 0)
-                cr_assert_leq(covariance(x, N, D, d, d), covariance(x, N, D, d - 1, d - 1) * (1 + 1e-5));
-        }
-        cr_assert_float_eq(kept, before, 1e-4 * before);
-        cr_assert_eq(pca_project(y, N, D, K, true, threads, &e), 0);
-        for (size_t i = 0; i < K; i++)
-            for (size_t j = 0; j < K; j++)
-                cr_assert_float_eq(covariance(y, N, K, i, j), i == j, 1e-3);
-        free(x);
-        free(y);
+    for (size_t d = 0; d < D; d++)
+        before += covariance(x, N, D, d, d);
+    cr_assert_eq(pca_project(x, N, D, D, false, threads, &e), 0);
+    for (size_t d = 0; d < D; d++) {
+        kept += covariance(x, N, D, d, d);
+        if (d > 0)
+            cr_assert_leq(covariance(x, N, D, d, d), covariance(x, N, D, d - 1, d - 1) * (1 + 1e-5));
     }
+    cr_assert_float_eq(kept, before, 1e-4 * before);
+    cr_assert_eq(pca_project(y, N, D, K, true, threads, &e), 0);
+    for (size_t i = 0; i < K; i++)
+        for (size_t j = 0; j < K; j++)
+            cr_assert_float_eq(covariance(y, N, K, i, j), i == j, 1e-3);
+    free(x);
+    free(y);
+}
+
+Test(pca, components_are_uncorrelated_and_whitened)
+{
+    check_components(1500, 21, 13, 1);
+    check_components(1500, 21, 13, 2);
+}
+
+Test(pca, of_fewer_rows_than_columns)
+{
+    check_components(40, 90, 39, 1);
+    check_components(2, 17, 1, 1);
 }
 
 Test(pca, a_direction_without_variance_becomes_zero)
