@@ -12,6 +12,8 @@ enum { ROWS = 960 }; /* of a block whose float32 sums are added up in double; a 
 
 #define NEGLIGIBLE 1e-6 /* of the largest variance: less is rounding in float32 */
 
+#define ROUNDING 1e-12 /* of the largest variance: less is what rounding of the rows themselves left, in any direction */
+
 typedef struct scratch {
     float *columns, *sums; /* [ROWS][16], [dim rounded up][16] */
 } scratch;
@@ -170,12 +172,14 @@ static int combine_rows(const double *rows, size_t n, size_t dim, size_t k, doub
     memset(value + n, 0, (dim - n) * sizeof *value);
     for (size_t j = 0; j < k && j < n; j++) {
         double *to = v + j * dim;
+        if (!(value[j] > ROUNDING * value[0]))
+            break;
         for (size_t i = 0; i < n; i++)
             for (size_t d = 0; d < dim; d++)
                 to[d] += gram[j * n + i] * rows[i * dim + d];
         double length = sqrt(panel_dot(to, to, dim));
         for (size_t d = 0; d < dim; d++)
-            to[d] = value[j] > 0 && length > 0 ? to[d] / length : 0;
+            to[d] /= length;
     }
     return 0;
 }

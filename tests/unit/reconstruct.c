@@ -155,7 +155,7 @@ static void check_gradient(setup *s, int classes, int order)
         double down = formula(s, y, classes, order), lower = y[i];
         y[i] = kept;
         double slope = (up - down) / (upper - lower);
-        uint8_t t = s->target[i / (PIXELS * C) * PIXELS * C + i % PIXELS * C + i / PIXELS % C];
+        uint8_t t = classes ? 0 : s->target[i / (PIXELS * C) * PIXELS * C + i % PIXELS * C + i / PIXELS % C];
         bool kink = order == 1 && fabs(kept - (t / 127.5 - 1) / spread) < h;
         cr_assert(kink || fabs(dy[i] - slope) < 1e-6 + 1e-3 * fabs(slope), "answer %d: %g is not %g", i, dy[i], slope);
     }
